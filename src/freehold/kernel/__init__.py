@@ -1,0 +1,1 @@
+"""All that a service may use. Start with `service.Service` and `call.Call`."""

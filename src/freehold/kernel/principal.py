@@ -1,0 +1,71 @@
+"""Who makes a call, and what IAM says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+import msgspec
+
+from freehold.kv import Transaction
+
+Kind = Literal["root", "user", "role", "service", "federated", "anonymous"]
+
+
+class Principal(msgspec.Struct, frozen=True, kw_only=True):
+    """A proven identity.
+
+    `arn` is the one that policies and error messages name: arn:aws:iam::ACCOUNT:root, .../user/NAME,
+    arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION; for a service its name (lambda.amazonaws.com); for
+    an anonymous caller "*". `role_arn` is the role's own ARN for a role session. `id` is aws:userid.
+    `session_policies` are the JSON documents that AssumeRole narrowed the session with.
+    """
+
+    kind: Kind
+    account: str
+    arn: str
+    id: str = ""
+    name: str = ""
+    role_arn: str = ""
+    session_policies: tuple[str, ...] = ()
+    tags: Mapping[str, str] = {}
+    token_issued_at: float | None = None
+
+
+ANONYMOUS = Principal(kind="anonymous", account="", arn="*", id="anonymous")
+
+
+def root(account: str) -> Principal:
+    return Principal(kind="root", account=account, arn=f"arn:aws:iam::{account}:root", id=account)
+
+
+def service(name: str) -> Principal:
+    """A service that acts for itself, by its principal's name: service("lambda.amazonaws.com")."""
+    return Principal(kind="service", account="", arn=name, id=name, name=name)
+
+
+class Credential(msgspec.Struct, frozen=True, kw_only=True):
+    """An access key and whose it is. Temporary ones carry a token and an end (seconds since 1970)."""
+
+    access_key_id: str
+    secret: str
+    principal: Principal
+    session_token: str | None = None
+    expires_at: float | None = None
+
+
+class Policies(msgspec.Struct, frozen=True, kw_only=True):
+    """The JSON policy documents that bear on a principal. A boundary of None means that none is set."""
+
+    identity: tuple[str, ...] = ()
+    boundary: str | None = None
+
+
+class Directory(Protocol):
+    """What IAM knows. The iam service provides it; the app hands it to the node."""
+
+    def credential(self, tx: Transaction, access_key_id: str) -> Credential | None:
+        """The credential as it is stored, expired or not; None if there is none or it is inactive."""
+
+    def policies(self, tx: Transaction, principal: Principal) -> Policies:
+        """The identity policies (attached, inline, of groups) and the boundary of a user or role."""
