@@ -14,7 +14,9 @@ class AwsError(Exception):
     AwsError("NoSuchBucket", "...", BucketName=name).
     """
 
-    def __init__(self, code: str, message: str, *, status: int | None = None, **members: Any) -> None:
+    def __init__(
+        self, code: str, message: str, *, status: int | None = None, **members: Any
+    ) -> None:
         super().__init__(code, message)
         self.code = code
         self.message = message
