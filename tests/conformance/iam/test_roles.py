@@ -41,7 +41,10 @@ def test_a_role_is_created_read_updated_and_deleted(aws):
     [
         ("{", "JSON|Json|Syntax"),
         (policy({**allow("sts:AssumeRole"), "Principal": "*"}), "prohibited field Resource"),
-        (policy({"Effect": "Allow", "Action": "sts:AssumeRole"}), "Missing required field Principal"),
+        (
+            policy({"Effect": "Allow", "Action": "sts:AssumeRole"}),
+            "Missing required field Principal",
+        ),
         (
             policy({"Effect": "Allow", "Action": "s3:GetObject", "Principal": "*"}),
             "may only specify STS AssumeRole actions",
@@ -74,9 +77,7 @@ def test_sizes_and_numbers_are_limited(aws):
     """Ten managed policies a role, 10,240 characters of inline policies (IAM quotas)."""
     iam = aws.client("iam")
     iam.create_role(RoleName="worker", AssumeRolePolicyDocument=LAMBDA_TRUST)
-    known = [
-        each["Arn"] for each in iam.list_policies(Scope="AWS", MaxItems=11)["Policies"]
-    ]
+    known = [each["Arn"] for each in iam.list_policies(Scope="AWS", MaxItems=11)["Policies"]]
     for arn in known[:10]:
         iam.attach_role_policy(RoleName="worker", PolicyArn=arn)
     with pytest.raises(iam.exceptions.LimitExceededException, match="PoliciesPerRole: 10"):

@@ -73,7 +73,7 @@ def test_a_user_who_holds_something_is_not_deleted(aws, kind):
         iam.put_user_policy(UserName="ada", PolicyName="p", PolicyDocument=policy(allow("s3:*")))
     else:
         iam.attach_user_policy(UserName="ada", PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")
-    with pytest.raises(iam.exceptions.DeleteConflictException, match="must .* first"):
+    with pytest.raises(iam.exceptions.DeleteConflictException, match=r"must .* first"):
         iam.delete_user(UserName="ada")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from freehold.kernel import arn as arns
+from freehold.kernel import authorize
 from freehold.kernel.call import Call
 from freehold.kernel.principal import Credential, Principal, TrustedRole
 from freehold.kernel.service import Access, Params
@@ -43,10 +44,9 @@ def _to_assume(call: Call, params: Params) -> tuple[Access, ...]:
     role = call.node.directory.role(call.tx, _checked_role_arn(arn))
     if role is None:
         raise errors.not_authorized(call.principal.arn, "sts:AssumeRole", arn)
-    actions = ["sts:AssumeRole", *(["sts:TagSession"] if params.get("Tags") else [])]
     context = _assume_context(params, role)
-    return tuple(
-        Access(
+    for action in ("sts:AssumeRole", *(["sts:TagSession"] if params.get("Tags") else [])):
+        access = Access(
             action=action,
             resource=arn,
             policy=role.trust,
@@ -54,8 +54,10 @@ def _to_assume(call: Call, params: Params) -> tuple[Access, ...]:
             owner=role.account,
             context=context,
         )
-        for action in actions
-    )
+        # Said without the reason that others get: it would tell that the role exists.
+        if not authorize.decide(call, access).allowed:
+            raise errors.not_authorized(call.principal.arn, action, arn)
+    return ()
 
 
 @service.operation("AssumeRole", access=_to_assume)
