@@ -6,7 +6,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from freehold.kv.keys import Scope
-from freehold.services.ssm import store
+from freehold.services.ssm import pages, store
+from freehold.services.ssm.records import Parameter, Version
 
 
 @pytest.fixture
@@ -98,6 +99,27 @@ def test_parameters_are_found_by_path(ssm):
         names(Path="/a", ParameterFilters=[{"Key": "Name", "Values": ["x"]}])
     with pytest.raises(ssm.exceptions.InvalidNextToken):
         ssm.get_parameters_by_path(Path="/a", NextToken="no token of ours")
+
+
+def test_many_branches_do_not_hide_what_comes_after_them(aws, ssm):
+    """A page looks at so many records and no more; its token goes on behind them."""
+    version = Version(
+        number=1, type="String", value="v", tier="Standard", modified_at=0.0, modified_by=""
+    )
+    scope = Scope(aws.account, "us-east-1")
+
+    def fill(tx):
+        for number in range(pages.EXAMINED_MAX + 5):
+            branch = Parameter(name=f"/a/{number:04}/x", newest=version)
+            store.save_parameter(tx, scope, branch)
+        store.save_parameter(tx, scope, Parameter(name="/a/z", newest=version))
+
+    aws.node.write(fill)
+    first = ssm.get_parameters_by_path(Path="/a")
+    assert first["Parameters"] == []
+    second = ssm.get_parameters_by_path(Path="/a", NextToken=first["NextToken"])
+    assert [each["Name"] for each in second["Parameters"]] == ["/a/z"]
+    assert "NextToken" not in second
 
 
 def test_parameters_are_described_by_filters(ssm):
