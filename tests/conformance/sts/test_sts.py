@@ -253,6 +253,24 @@ def test_a_deleted_roles_sessions_can_do_nothing(aws):
         session.client("iam").list_users()
 
 
+def test_trust_in_a_user_is_not_trust_in_the_next_of_his_name(aws):
+    """AWS keeps the id of whoever a trust policy names (IAM user guide, Principal element)."""
+    iam, ada = aws.client("iam"), aws.as_user("ada")
+    user_id = ada.client("sts").get_caller_identity()["UserId"]
+    who = f"arn:aws:iam::{aws.account}:user/ada"
+    arn = role(aws, "r", trust(who), allow("*"))
+    assume(ada, arn)
+    iam.delete_access_key(UserName="ada", AccessKeyId=ada.access_key_id)
+    iam.delete_user(UserName="ada")
+    shown = iam.get_role(RoleName="r")["Role"]["AssumeRolePolicyDocument"]
+    assert shown["Statement"][0]["Principal"]["AWS"] == [user_id]
+    impostor = aws.as_user("ada", allow("sts:*"))
+    with denied():
+        assume(impostor, arn)
+    iam.update_assume_role_policy(RoleName="r", PolicyDocument=trust(who))
+    assume(impostor, arn)
+
+
 def test_a_session_token_is_the_user_himself_but_for_iam_and_sts(aws):
     """Without MFA it cannot call IAM, nor STS but AssumeRole and GetCallerIdentity."""
     ada = aws.as_user("ada", allow("*"))
