@@ -35,7 +35,7 @@ VALUES: dict[str, Any] = {
     "GroupName": "g",
     "InstanceProfileName": "i",
     "Labels": ["label"],
-    "Name": "/p",
+    "Name": "parameter",
     "Names": ["/p"],
     "ParameterVersion": 1,
     "Path": "/",

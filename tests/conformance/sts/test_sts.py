@@ -286,6 +286,39 @@ def test_a_session_token_is_the_user_himself_but_for_iam_and_sts(aws):
     assert session.client("ssm").describe_parameters()["Parameters"] == []
 
 
+def test_a_federated_user_may_do_what_both_the_user_and_the_session_allow(aws):
+    """And nothing without a session policy; no IAM, no STS (GetFederationToken reference)."""
+    allowed = ["ssm:*", "iam:*", "sts:GetFederationToken"]
+    ada, eve = aws.as_user("ada", allow(allowed)), aws.as_user("eve")
+    sts = ada.client("sts")
+    narrow = policy(allow(["ssm:DescribeParameters", "logs:*", "iam:*", "sts:*"]))
+    answer = sts.get_federation_token(Name="bob", Policy=narrow)
+    arn = f"arn:aws:sts::{aws.account}:federated-user/bob"
+    assert answer["FederatedUser"] == {"Arn": arn, "FederatedUserId": f"{aws.account}:bob"}
+    bob = aws.with_keys(answer["Credentials"])
+    identity = bob.client("sts").get_caller_identity()
+    assert (identity["Arn"], identity["UserId"]) == (arn, f"{aws.account}:bob")
+    assert bob.client("ssm").describe_parameters()["Parameters"] == []
+    with pytest.raises(ClientError, match="AccessDenied"):
+        bob.client("ssm").get_parameter(Name="/p")
+    with pytest.raises(ClientError, match="InvalidClientTokenId"):
+        bob.client("iam").list_users()
+    for attempt in (
+        bob.client("sts").get_session_token,
+        lambda: bob.client("sts").get_federation_token(Name="eve"),
+        lambda: assume(bob, role(aws, "r", trust(aws.account))),
+    ):
+        with denied("AccessDenied"):
+            attempt()
+    nothing = aws.with_keys(sts.get_federation_token(Name="bob")["Credentials"])
+    with pytest.raises(ClientError, match="AccessDenied"):
+        nothing.client("ssm").describe_parameters()
+    with denied("sts:GetFederationToken"):
+        eve.client("sts").get_federation_token(Name="bob")
+    with denied("sts:TagSession"):
+        sts.get_federation_token(Name="bob", Tags=[{"Key": "a", "Value": "b"}])
+
+
 def test_a_key_tells_its_account(aws):
     """GetAccessKeyInfo, of keys that are in use here."""
     sts = aws.client("sts")
