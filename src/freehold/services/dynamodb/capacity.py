@@ -33,6 +33,14 @@ class Consumed:
         indexes = self.local_indexes if local else self.global_indexes
         indexes[name] = indexes.get(name, 0.0) + units
 
+    def add_twice(self, other: Consumed) -> None:
+        """What a transaction costs: one write or read prepares, one commits."""
+        self.table += 2 * other.table
+        for name, units in other.local_indexes.items():
+            self.add_index(name, 2 * units, local=True)
+        for name, units in other.global_indexes.items():
+            self.add_index(name, 2 * units, local=False)
+
     def answer(self, mode: str | None, direction: str | None = None) -> dict[str, Any] | None:
         """The ConsumedCapacity member. Transactions say the `direction` too (Read or Write)."""
         if mode is None or mode == "NONE":

@@ -7,6 +7,10 @@ from typing import Any
 from freehold.kernel.errors import AwsError
 
 
+class ItemError(AwsError):
+    """A validation error of one item, which a transaction reports among its cancellation reasons."""
+
+
 def invalid(message: str) -> AwsError:
     return AwsError("ValidationException", message)
 
@@ -14,6 +18,14 @@ def invalid(message: str) -> AwsError:
 def invalid_values(message: str) -> AwsError:
     """What is wrong with values rather than with the request's form."""
     return invalid(f"One or more parameter values were invalid: {message}")
+
+
+def invalid_item(message: str) -> ItemError:
+    return ItemError("ValidationException", message)
+
+
+def invalid_item_values(message: str) -> ItemError:
+    return invalid_item(f"One or more parameter values were invalid: {message}")
 
 
 def invalid_expression(kind: str, message: str) -> AwsError:
@@ -29,61 +41,87 @@ def bad_base64(text: str) -> AwsError:
     return AwsError("SerializationException", reason)
 
 
-def key_mismatch() -> AwsError:
-    return invalid("The provided key element does not match the schema")
+def key_mismatch() -> ItemError:
+    return invalid_item("The provided key element does not match the schema")
 
 
-def missing_key(name: str) -> AwsError:
-    return invalid_values(f"Missing the key {name} in the item")
+def missing_key(name: str) -> ItemError:
+    return invalid_item_values(f"Missing the key {name} in the item")
 
 
-def key_type(name: str, expected: str, actual: str) -> AwsError:
-    return invalid_values(f"Type mismatch for key {name} expected: {expected} actual: {actual}")
+def key_type(name: str, expected: str, actual: str) -> ItemError:
+    return invalid_item_values(f"Type mismatch for key {name} expected: {expected} actual: {actual}")
 
 
-def index_key_type(name: str, index: str, expected: str, actual: str) -> AwsError:
-    return invalid_values(
+def index_key_type(name: str, index: str, expected: str, actual: str) -> ItemError:
+    return invalid_item_values(
         f"Type mismatch for Index Key {name} Expected: {expected} Actual: {actual} IndexName: {index}"
     )
 
 
-def empty_key(name: str, kind: str) -> AwsError:
-    return invalid(
+def empty_key(name: str, kind: str) -> ItemError:
+    return invalid_item(
         "One or more parameter values are not valid. The AttributeValue for a key attribute "
         f"cannot contain an empty {kind} value. Key: {name}"
     )
 
 
-def empty_index_key(name: str, index: str, kind: str) -> AwsError:
-    return invalid(
+def empty_index_key(name: str, index: str, kind: str) -> ItemError:
+    return invalid_item(
         "One or more parameter values are not valid. A value specified for a secondary index key is "
         f"not supported. The AttributeValue for a key attribute cannot contain an empty {kind} value. "
         f"IndexName: {index}, IndexKey: {name}"
     )
 
 
-def hash_key_size() -> AwsError:
-    return invalid_values("Size of hashkey has exceeded the maximum size limit of2048 bytes")
+def hash_key_size() -> ItemError:
+    return invalid_item_values("Size of hashkey has exceeded the maximum size limit of2048 bytes")
 
 
-def range_key_size() -> AwsError:
-    return invalid_values(
+def range_key_size() -> ItemError:
+    return invalid_item_values(
         "Aggregated size of all range keys has exceeded the size limit of 1024 bytes"
     )
 
 
-def item_size() -> AwsError:
-    return invalid("Item size has exceeded the maximum allowed size")
+def item_size() -> ItemError:
+    return invalid_item("Item size has exceeded the maximum allowed size")
 
 
-def updated_item_size() -> AwsError:
-    return invalid("Item size to update has exceeded the maximum allowed size")
+def updated_item_size() -> ItemError:
+    return invalid_item("Item size to update has exceeded the maximum allowed size")
 
 
-def nesting() -> AwsError:
-    return invalid(
+def nesting() -> ItemError:
+    return invalid_item(
         "Nesting Levels have exceeded supported limits: "
         "Attributes in the item have nested levels beyond supported limit"
+    )
+
+
+def key_count() -> ItemError:
+    return invalid_item("The number of conditions on the keys is invalid")
+
+
+def key_is_fixed(name: str) -> ItemError:
+    return invalid_item_values(
+        f"Cannot update attribute {name}. This attribute is part of the key"
+    )
+
+
+def operand_type() -> ItemError:
+    return invalid_item("An operand in the update expression has an incorrect data type")
+
+
+def operand_missing() -> ItemError:
+    return invalid_item(
+        "The provided expression refers to an attribute that does not exist in the item"
+    )
+
+
+def update_path() -> ItemError:
+    return invalid_item(
+        "The document path provided in the update expression is invalid for update"
     )
 
 

@@ -15,7 +15,7 @@ def checked_key(schema: Key, key: Item) -> Item:
     if len(key) != (1 if schema.range is None else 2):
         for value in key.values():
             values.checked(value)
-        raise errors.invalid("The number of conditions on the keys is invalid")
+        raise errors.key_count()
     for attribute in schema.attributes:
         value = key.get(attribute.name)
         if value is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from freehold.services.dynamodb.expressions import parser, paths
 from freehold.services.dynamodb.expressions.paths import Tree
-from freehold.services.dynamodb.expressions.placeholders import Placeholders, Steps
+from freehold.services.dynamodb.expressions.placeholders import Placeholders
 from freehold.services.dynamodb.values import Item, Value
 
 KIND = "ProjectionExpression"
@@ -27,11 +27,6 @@ def _without_aliases(text: str) -> Tree:
 def attributes(names: list[str]) -> Tree:
     """A projection on whole attributes."""
     return {name: {} for name in names}
-
-
-def of_paths(wanted: list[Steps]) -> Tree:
-    """A projection on paths that are known not to overlap."""
-    return paths.tree(KIND, wanted)
 
 
 def project(item: Item, wanted: Tree) -> Item:

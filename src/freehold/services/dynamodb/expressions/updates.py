@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 import orjson
 
-from freehold.kernel.errors import AwsError
 from freehold.services.dynamodb import errors, numbers, values
 from freehold.services.dynamodb.expressions import parser, paths
 from freehold.services.dynamodb.expressions.nodes import (
@@ -18,6 +17,7 @@ from freehold.services.dynamodb.expressions.nodes import (
     Path,
     Placeholder,
 )
+from freehold.services.dynamodb.expressions.paths import Tree
 from freehold.services.dynamodb.expressions.placeholders import Placeholders, Steps
 from freehold.services.dynamodb.values import Item, Value
 
@@ -49,27 +49,27 @@ class Bound(msgspec.Struct, frozen=True):
     """An update ready for an item."""
 
     changes: tuple[Change, ...]
+    # The same paths as a projection, for ReturnValues.
+    tree: Tree
 
     @property
     def creates(self) -> bool:
         """Whether an item that is not there comes to be: removing things from nothing leaves nothing."""
         return not self.changes or any(c.section in ("SET", "ADD") for c in self.changes)
 
-    @property
-    def paths(self) -> list[Steps]:
-        return [change.steps for change in self.changes]
-
 
 def bind(text: str, placeholders: Placeholders, key_names: tuple[str, ...]) -> Bound:
     actions = parser.update(text)
-    changes = tuple(_bind_action(action, placeholders) for action in actions)
-    paths.tree(KIND, [change.steps for change in changes])
-    for change in changes:
+    update = bound(tuple(_bind_action(action, placeholders) for action in actions))
+    for change in update.changes:
         if change.steps[0] in key_names:
-            raise errors.invalid_values(
-                f"Cannot update attribute {change.steps[0]}. This attribute is part of the key"
-            )
-    return Bound(changes)
+            raise errors.key_is_fixed(str(change.steps[0]))
+    return update
+
+
+def bound(changes: tuple[Change, ...]) -> Bound:
+    """The changes as one update; their paths must not overlap."""
+    return Bound(changes, paths.tree(KIND, [change.steps for change in changes]))
 
 
 def apply(update: Bound, item: Item) -> Item:
@@ -187,9 +187,7 @@ def _evaluate(operand: Any, item: Item) -> Value:
     if isinstance(operand, _Found):
         found = paths.find(item, operand.steps)
         if found is None:
-            raise errors.invalid(
-                "The provided expression refers to an attribute that does not exist in the item"
-            )
+            raise errors.operand_missing()
         return found
     assert isinstance(operand, _Operation)
     if operand.name == "if_not_exists":
@@ -198,10 +196,10 @@ def _evaluate(operand: Any, item: Item) -> Value:
     left, right = _evaluate(operand.left, item), _evaluate(operand.right, item)
     if operand.name == "list_append":
         if "L" not in left or "L" not in right:
-            raise wrong_type()
+            raise errors.operand_type()
         return {"L": left["L"] + right["L"]}
     if "N" not in left or "N" not in right:
-        raise wrong_type()
+        raise errors.operand_type()
     compute = numbers.add if operand.name == "+" else numbers.subtract
     return {"N": compute(left["N"], right["N"])}
 
@@ -209,7 +207,10 @@ def _evaluate(operand: Any, item: Item) -> Value:
 def _added(present: Value, operand: Value) -> Value:
     kind = values.kind_of(operand)
     if kind not in present:
-        raise wrong_type()
+        raise errors.operand_type()
+    if kind == "L":
+        # Only AttributeUpdates can add to a list.
+        return {"L": present["L"] + operand["L"]}
     if kind == "N":
         return {"N": numbers.add(present["N"], operand["N"])}
     known = set(present[kind])
@@ -219,15 +220,11 @@ def _added(present: Value, operand: Value) -> Value:
 def _subtracted(present: Value, operand: Value) -> Value | None:
     kind = values.kind_of(operand)
     if kind not in present:
-        raise wrong_type()
+        raise errors.operand_type()
     gone = set(operand[kind])
     rest = [each for each in present[kind] if each not in gone]
     # A set that is empty is no attribute.
     return {kind: rest} if rest else None
-
-
-def wrong_type() -> AwsError:
-    return errors.invalid("An operand in the update expression has an incorrect data type")
 
 
 # Changing items
@@ -240,9 +237,7 @@ def _parent(item: Item, steps: Steps) -> Any:
     found = paths.find(item, steps[:-1])
     inner = None if found is None else found.get("L" if type(steps[-1]) is int else "M")
     if inner is None:
-        raise errors.invalid(
-            "The document path provided in the update expression is invalid for update"
-        )
+        raise errors.update_path()
     return inner
 
 
