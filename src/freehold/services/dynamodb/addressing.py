@@ -32,18 +32,21 @@ def place(call: Call, table: str) -> tuple[Scope, str]:
 
 
 def checked_name(name: str, member: str = "tableName") -> str:
-    """A name as tables and indexes may have it; the model lets ARNs pass too, and so checks nothing."""
+    """A name as tables and indexes may have it; the model lets ARNs pass too, and so checks
+    nothing.
+    """
     if _NAME.fullmatch(name) is None:
         if len(name) < 3 or len(name) > 255:
             raise errors.invalid(
                 "TableName must be at least 3 characters long and at most 255 characters long"
                 if member == "tableName"
                 else "Invalid table/index name.  Table/index names must be between 3 and 255 "
-                "characters long, and may contain only the characters a-z, A-Z, 0-9, '_', '-', and '.'"
+                "characters long, and may contain only the characters a-z, A-Z, 0-9, '_', '-', "
+                "and '.'"
             )
         raise errors.invalid(
-            f"1 validation error detected: Value '{name}' at '{member}' failed to satisfy constraint: "
-            "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
+            f"1 validation error detected: Value '{name}' at '{member}' failed to satisfy "
+            "constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
         )
     return name
 

@@ -8,7 +8,7 @@ from freehold.kernel.errors import AwsError
 
 
 class ItemError(AwsError):
-    """A validation error of one item, which a transaction reports among its cancellation reasons."""
+    """What is wrong with one item: a transaction tells it among its cancellation reasons."""
 
 
 def invalid(message: str) -> AwsError:
@@ -50,12 +50,15 @@ def missing_key(name: str) -> ItemError:
 
 
 def key_type(name: str, expected: str, actual: str) -> ItemError:
-    return invalid_item_values(f"Type mismatch for key {name} expected: {expected} actual: {actual}")
+    return invalid_item_values(
+        f"Type mismatch for key {name} expected: {expected} actual: {actual}"
+    )
 
 
 def index_key_type(name: str, index: str, expected: str, actual: str) -> ItemError:
     return invalid_item_values(
-        f"Type mismatch for Index Key {name} Expected: {expected} Actual: {actual} IndexName: {index}"
+        f"Type mismatch for Index Key {name} Expected: {expected} Actual: {actual} "
+        f"IndexName: {index}"
     )
 
 
@@ -68,9 +71,9 @@ def empty_key(name: str, kind: str) -> ItemError:
 
 def empty_index_key(name: str, index: str, kind: str) -> ItemError:
     return invalid_item(
-        "One or more parameter values are not valid. A value specified for a secondary index key is "
-        f"not supported. The AttributeValue for a key attribute cannot contain an empty {kind} value. "
-        f"IndexName: {index}, IndexKey: {name}"
+        "One or more parameter values are not valid. A value specified for a secondary index key "
+        "is not supported. The AttributeValue for a key attribute cannot contain an empty "
+        f"{kind} value. IndexName: {index}, IndexKey: {name}"
     )
 
 
@@ -104,9 +107,7 @@ def key_count() -> ItemError:
 
 
 def key_is_fixed(name: str) -> ItemError:
-    return invalid_item_values(
-        f"Cannot update attribute {name}. This attribute is part of the key"
-    )
+    return invalid_item_values(f"Cannot update attribute {name}. This attribute is part of the key")
 
 
 def operand_type() -> ItemError:
@@ -120,9 +121,7 @@ def operand_missing() -> ItemError:
 
 
 def update_path() -> ItemError:
-    return invalid_item(
-        "The document path provided in the update expression is invalid for update"
-    )
+    return invalid_item("The document path provided in the update expression is invalid for update")
 
 
 def table_not_found(name: str) -> AwsError:
@@ -147,6 +146,16 @@ def index_not_found(name: str) -> AwsError:
     return invalid(f"The table does not have the specified index: {name}")
 
 
+def update_index_not_found(name: str) -> AwsError:
+    return AwsError(
+        "ResourceNotFoundException", f"Requested resource not found: Index: {name} not found"
+    )
+
+
+def backups_table_not_found(name: str) -> AwsError:
+    return AwsError("TableNotFoundException", f"Table not found: {name}")
+
+
 def table_exists(name: str) -> AwsError:
     return AwsError("ResourceInUseException", f"Table already exists: {name}")
 
@@ -166,9 +175,7 @@ def limit_exceeded(message: str) -> AwsError:
 def condition_failed(item: Any = None) -> AwsError:
     """`item` is what the caller asked to see of the item that failed (ReturnValuesOn...)."""
     members = {} if item is None else {"Item": item}
-    return AwsError(
-        "ConditionalCheckFailedException", "The conditional request failed", **members
-    )
+    return AwsError("ConditionalCheckFailedException", "The conditional request failed", **members)
 
 
 def collection_size() -> AwsError:
@@ -182,8 +189,7 @@ def transaction_canceled(reasons: list[dict[str, Any]]) -> AwsError:
     codes = ", ".join(reason["Code"] for reason in reasons)
     return AwsError(
         "TransactionCanceledException",
-        "Transaction cancelled, please refer cancellation reasons for specific reasons "
-        f"[{codes}]",
+        f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]",
         CancellationReasons=reasons,
     )
 

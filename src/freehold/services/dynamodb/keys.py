@@ -17,15 +17,15 @@ def checked_key(schema: Key, key: Item) -> Item:
             values.checked(value)
         raise errors.key_count()
     for attribute in schema.attributes:
-        value = key.get(attribute.name)
-        if value is None:
+        given = key.get(attribute.name)
+        if given is None:
             for each in key.values():
                 values.checked(each)
             raise errors.key_mismatch()
-        size = values.checked(value)
-        if attribute.type not in value:
+        size = values.checked(given)
+        if attribute.type not in given:
             raise errors.key_mismatch()
-        _check_size(schema, attribute, value, size)
+        _check_size(schema, attribute, given, size)
     return key
 
 

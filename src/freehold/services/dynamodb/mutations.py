@@ -1,6 +1,7 @@
 """Single-item writes in three steps, which transactions take apart: plan, decide, carry out.
 
-A plan is the request, checked and bound; deciding holds it against the item as it is; carrying out writes.
+A plan is the request, checked and bound; deciding holds it against the item as it is; carrying out
+writes.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def plan_check(call: Call, params: Params) -> Plan:
 def plan_update(call: Call, params: Params) -> Plan:
     legacy.check_not_mixed(params)
     placeholders = Placeholders(params, "UpdateExpression", "ConditionExpression")
-    scope, table = item_table(call, params["TableName"])
+    _scope, table = item_table(call, params["TableName"])
     update = _update_of(params, placeholders, table)
     test = _test_of(params, placeholders)
     placeholders.finish()
@@ -90,7 +91,9 @@ def plan_update(call: Call, params: Params) -> Plan:
 
 
 def decide(tx: Transaction, plan: Plan, *, reads: bool) -> Outcome:
-    """What the plan comes to. Unless it `reads`, a put or delete that need not know the item does not."""
+    """What the plan comes to. Unless it `reads`, a put or delete that need not know the item does
+    not.
+    """
     row = before = None
     if reads or plan.test is not None or plan.update is not None:
         row = store.load_row(tx, plan.row_key)
@@ -105,9 +108,7 @@ def decide(tx: Transaction, plan: Plan, *, reads: bool) -> Outcome:
 
 def carry_out(tx: Transaction, plan: Plan, outcome: Outcome, consumed: Consumed | None) -> None:
     row, after = outcome.row, outcome.after
-    writing.write(
-        tx, plan.scope, plan.table, plan.row_key, row, after, outcome.size, consumed
-    )
+    writing.write(tx, plan.scope, plan.table, plan.row_key, row, after, outcome.size, consumed)
 
 
 def collection_metrics(tx: Transaction, plan: Plan, params: Params) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """Numbers: decimals of up to 38 digits, as text in one canonical form, and as bytes that sort.
 
-The canonical form is what DynamoDB answers: plain notation, no leading or trailing zeros, no "-0". So two
-numbers are equal when their canonical texts are.
+The canonical form is what DynamoDB answers: plain notation, no leading or trailing zeros, no "-0".
+So two numbers are equal when their canonical texts are.
 """
 
 from __future__ import annotations
@@ -60,11 +60,13 @@ def plain(number: Decimal) -> str:
     leading = exponent + len(significant) - 1
     if leading > EXPONENT_MAX:
         raise errors.invalid(
-            "Number overflow. Attempting to store a number with magnitude larger than supported range"
+            "Number overflow. "
+            "Attempting to store a number with magnitude larger than supported range"
         )
     if leading < EXPONENT_MIN:
         raise errors.invalid(
-            "Number underflow. Attempting to store a number with magnitude smaller than supported range"
+            "Number underflow. "
+            "Attempting to store a number with magnitude smaller than supported range"
         )
     if len(significant) > DIGITS_MAX:
         raise errors.invalid("Attempting to store more than 38 significant digits in a Number")

@@ -1,4 +1,4 @@
-"""Pages of rows: what Query and Scan have in common. A page costs what it reads, not what there is."""
+"""Pages of rows: what Query and Scan share. A page costs what it reads, not what there is."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAGE_ROWS_MAX = PAGE_BYTES_MAX // 2
 
 
 class Reading(msgspec.Struct):
-    """What to read, and what of it to show. `fetches`: the index is local and lacks what is wanted."""
+    """What to read, and what of it to show. `fetches`: a local index lacks what is wanted."""
 
     scope: Scope
     table: Table
@@ -67,9 +67,7 @@ def read_page(tx: Transaction, reading: Reading) -> Page:
     page = Page([])
     limit = reading.limit or PAGE_ROWS_MAX
     plain = reading.test is None and reading.wanted is None and not reading.fetches
-    rows = store.scan_rows(
-        tx, reading.start, reading.end, limit=limit, reverse=reading.reverse
-    )
+    rows = store.scan_rows(tx, reading.start, reading.end, limit=limit, reverse=reading.reverse)
     for row in rows:
         page.scanned += 1
         page.bytes += row.size
@@ -113,9 +111,7 @@ def _fetched(tx: Transaction, reading: Reading, page: Page, entry: Item) -> Item
     """The whole item of an entry: each fetch counts as a read of its own."""
     found = store.load_row(tx, store.item_key(reading.scope, reading.table, entry))
     assert found is not None, "an index entry has an item"
-    page.fetched_units += capacity.read_units(
-        store.size_of(found), consistent=reading.consistent
-    )
+    page.fetched_units += capacity.read_units(store.size_of(found), consistent=reading.consistent)
     return store.item_of(found)
 
 

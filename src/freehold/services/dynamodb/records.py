@@ -35,8 +35,9 @@ class Throughput(msgspec.Struct, frozen=True):
 
 
 class Index(msgspec.Struct, frozen=True, kw_only=True):
-    """A secondary index. `number` is never used again in its table, so that an index that is made anew
-    does not find the entries of the one before."""
+    """A secondary index. `number` is never used again in its table, so that an index that is made
+    anew does not find the entries of the one before.
+    """
 
     name: str
     number: int
@@ -101,7 +102,7 @@ class Statistics(msgspec.Struct, frozen=True):
 
 
 class Done(msgspec.Struct, frozen=True):
-    """A transaction that was done under a client token: what it asked (a digest), and its answer."""
+    """A transaction that was done under a client token: a digest of it, and its answer."""
 
     digest: bytes
     answer: bytes

@@ -4,18 +4,18 @@
     tags        table id                                          Tags
     statistics  table id                                          Statistics
     item        table id, hash, partition key, sort key           size and JSON of the item
-    entry       table id, index, hash, index partition key, index sort key, partition key, sort key
-                                                                  size and JSON of the projected item
+    entry       table id, index, hash, index keys, table keys     size and JSON of the projected item
     expiry      table id, expires, hash, partition key, sort key  nothing
     collection  table id, partition key                           Collection
     done        token                                             Done
 
-A table id is 16 bytes. `hash` is 4 bytes derived from the partition key: they spread partitions, so that a
-segment of a parallel scan is a range of keys. Strings are str, binaries bytes, numbers bytes that sort.
+A table id is 16 bytes. `hash` is 4 bytes derived from the partition key: they spread partitions, so
+that a segment of a parallel scan is a range of keys. Strings are str, binaries bytes, numbers bytes
+that sort.
 
-An index entry holds what the index projects, not a reference to the item: a page of a Query is then one
-range, where references would cost one point read (one round trip, on a cluster) for each item; it is
-also what AWS bills. The price is paid by writes that change projected attributes.
+An index entry holds what the index projects, not a reference to the item: a page of a Query is then
+one range, where references would cost one point read (one round trip, on a cluster) for each item;
+it is also what AWS bills. The price is paid by writes that change projected attributes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ from freehold.services.dynamodb.records import (
     Collection,
     Done,
     Index,
-    Key,
     Statistics,
     Table,
     Tags,
@@ -94,14 +93,12 @@ def load_statistics(tx: Transaction, scope: Scope, table: Table) -> Statistics:
     return _statistics.load(tx, scope, table.id) or Statistics()
 
 
-def save_statistics(
-    tx: Transaction, scope: Scope, table: Table, statistics: Statistics
-) -> None:
+def save_statistics(tx: Transaction, scope: Scope, table: Table, statistics: Statistics) -> None:
     _statistics.save(tx, scope, statistics, table.id)
 
 
-# The key of a table is packed, and its record decoded, for every request: both are kept. They are pure
-# functions of what they are given.
+# The key of a table is packed, and its record decoded, for every request: both are kept. They are
+# pure functions of what they are given.
 
 
 @lru_cache(maxsize=1024)
@@ -200,8 +197,9 @@ def query_range(
 
 
 def _sort_range(prefix: bytes, wanted: Range) -> tuple[bytes, bytes]:
-    # The packed form of a value ends with 0x00; what continues a key after it is below 0xff, and 0xff
-    # there is how a longer value with a zero byte goes on. So `at + 0xff` is right behind all of `at`.
+    # The packed form of a value ends with 0x00; what continues a key after it is below 0xff, and
+    # 0xff there is how a longer value with a zero byte goes on. So `at + 0xff` is right behind all
+    # of `at`.
     first = _element(wanted.operands[0])
     at = prefix + pack((first,))
     match wanted.operator:
@@ -292,7 +290,7 @@ def delete_row(tx: Transaction, key: bytes) -> None:
 
 
 def delete_some_items(tx: Transaction, scope: Scope, table: Table, limit: int) -> int:
-    """Delete items, entries and the rest of a table that is going away; return how many there were."""
+    """Delete items, entries and the rest of a table that goes away; return how many there were."""
     table_id = _id_bytes(table.id)
     ranges = [
         _item_space.range(scope, table_id),
@@ -373,5 +371,3 @@ def save_done(tx: Transaction, scope: Scope, token: str, done: Done) -> None:
 
 def delete_done(tx: Transaction, scope: Scope, token: str) -> None:
     _done.delete(tx, scope, token)
-
-

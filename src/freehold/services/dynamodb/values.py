@@ -1,7 +1,8 @@
 """Attribute values as they come over the wire, {"S": "..."}: checked, measured, compared.
 
-Items keep that form everywhere, in memory and in the store, so that a read costs no conversion. What
-`checked` has passed is canonical: numbers in one text, binaries in one base64 text, sets without repeats.
+Items keep that form everywhere, in memory and in the store, so that a read costs no conversion.
+What `checked` has passed is canonical: numbers in one text, binaries in one base64 text, sets
+without repeats.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ Value = dict[str, Any]
 Item = dict[str, Value]
 
 TYPES = ("S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL", "BOOL")
+_EMPTY = "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
 NESTING_MAX = 32
 ITEM_BYTES_MAX = 400 * 1024
 # "Item sizes and formats": a list or map weighs 3 bytes, and 1 for each element.
@@ -47,14 +49,12 @@ def checked(value: Value, depth: int = 0) -> int:
             "Supplied AttributeValue has more than one datatypes set, "
             "must contain exactly one of the supported datatypes"
             if value
-            else "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
+            else _EMPTY
         )
     ((kind, content),) = value.items()
     check = _CHECKS.get(kind)
     if check is None:
-        raise errors.invalid(
-            "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
-        )
+        raise errors.invalid(_EMPTY)
     return check(value, content, depth)
 
 
@@ -207,9 +207,7 @@ def _check_binary_set(value: Value, content: list[str], depth: int) -> int:
     texts = [base64.b64encode(raw).decode() for raw in raws]
     if len(set(texts)) != len(texts):
         shown = ", ".join(texts)
-        raise errors.invalid_values(
-            f"Input collection [{shown}]of type BS contains duplicates."
-        )
+        raise errors.invalid_values(f"Input collection [{shown}]of type BS contains duplicates.")
     value["BS"] = texts
     return sum(map(len, raws))
 

@@ -1,7 +1,7 @@
 """Changes to items: the row, its index entries and all that follows from them, in one transaction.
 
-Every change to an item, whoever makes it, goes through `write`: what else depends on items (streams,
-replication) belongs here too.
+Every change to an item, whoever makes it, goes through `write`: what else depends on items
+(streams, replication) belongs here too.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def _follow(
 
 
 def _entry_units(was: tuple[bytes, bytes] | None, now: tuple[bytes, bytes] | None) -> float:
-    """An entry that moves is deleted and put: two writes ("Provisioned throughput considerations")."""
+    """An entry that moves is deleted and put: two writes ("Provisioned throughput", GSI guide)."""
     if was is not None and now is not None and was[0] == now[0]:
         return capacity.write_units(max(_size(was), _size(now)))
     return sum(capacity.write_units(_size(each)) for each in (was, now) if each is not None)

@@ -1,4 +1,4 @@
-"""BatchGetItem and BatchWriteItem: many single operations in one request, none of them conditional."""
+"""BatchGetItem and BatchWriteItem: many operations in one request, none of them conditional."""
 
 from __future__ import annotations
 
@@ -72,9 +72,7 @@ def batch_write_item(call: Call, params: Params) -> dict[str, Any]:
         for plan in plans:
             reads = mode in ("TOTAL", "INDEXES") or writing.has_followers(plan.table)
             outcome = mutations.decide(call.tx, plan, reads=reads or plan.item is None)
-            mutations.carry_out(
-                call.tx, plan, outcome, table_consumed if reads else None
-            )
+            mutations.carry_out(call.tx, plan, outcome, table_consumed if reads else None)
             collection = mutations.collection_metrics(call.tx, plan, params)
             if collection is not None:
                 metrics.setdefault(name, []).append(collection)
@@ -143,6 +141,4 @@ def _plan(call: Call, name: str, request: Params) -> Plan:
     put = request.get("PutRequest")
     if put is not None:
         return mutations.plan_put(call, {"TableName": name, "Item": put["Item"]})
-    return mutations.plan_delete(
-        call, {"TableName": name, "Key": request["DeleteRequest"]["Key"]}
-    )
+    return mutations.plan_delete(call, {"TableName": name, "Key": request["DeleteRequest"]["Key"]})

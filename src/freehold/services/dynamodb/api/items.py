@@ -67,7 +67,7 @@ def update_item(call: Call, params: Params) -> dict[str, Any]:
 
 
 def projection_of(params: Params) -> Tree | None:
-    """What of an item a read wants: everything, or the paths of an expression or AttributesToGet."""
+    """What of an item a read wants: all, or the paths of an expression or AttributesToGet."""
     legacy.check_not_mixed(params)
     placeholders = Placeholders(params, "ProjectionExpression")
     text = params.get("ProjectionExpression")

@@ -31,9 +31,7 @@ _FILTER = "FilterExpression"
 @service.operation("Query", reads=True, access=table_access("Query"))
 def query(call: Call, params: Params) -> dict[str, Any]:
     legacy.check_not_mixed(params)
-    placeholders = Placeholders(
-        params, _FILTER, "KeyConditionExpression", "ProjectionExpression"
-    )
+    placeholders = Placeholders(params, _FILTER, "KeyConditionExpression", "ProjectionExpression")
     scope, table = item_table(call, params["TableName"])
     index = _index(table, params)
     schema = table.key if index is None else index.key
@@ -117,8 +115,7 @@ def _query_filter(params: Params, placeholders: Placeholders, schema: Key) -> Te
     for name in schema.names:
         if name in names:
             raise errors.invalid(
-                f"{what} can only contain non-primary key attributes: "
-                f"Primary key attribute: {name}"
+                f"{what} can only contain non-primary key attributes: Primary key attribute: {name}"
             )
     return test
 

@@ -1,7 +1,8 @@
 """TransactWriteItems and TransactGetItems: all or nothing.
 
-The store's transactions are serialisable, so that nothing is ever in conflict here: what others do comes
-before or after. Every condition is evaluated before anything is written, so that all reasons are told.
+The store's transactions are serialisable, so that nothing is ever in conflict here: what others do
+comes before or after. Every condition is evaluated before anything is written, so that all reasons
+are told.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from freehold.kernel.call import Call
 from freehold.kernel.errors import AwsError
 from freehold.kernel.service import Access, Params
 from freehold.kv.keys import Scope
-from freehold.services.dynamodb import addressing, capacity, errors, keys, mutations, store
+from freehold.services.dynamodb import addressing, capacity, errors, keys, mutations, store, values
 from freehold.services.dynamodb.api.items import projection_of
 from freehold.services.dynamodb.capacity import Consumed
 from freehold.services.dynamodb.expressions import projections
@@ -91,9 +92,7 @@ def transact_get_items(call: Call, params: Params) -> dict[str, Any]:
         units.table += 2 * capacity.read_units(size, consistent=True)
     _cancel_for(reasons)
     if total > BYTES_MAX:
-        raise errors.invalid(
-            "Transaction cancelled: the aggregate size of the items exceeds 4 MB"
-        )
+        raise errors.invalid("Transaction cancelled: the aggregate size of the items exceeds 4 MB")
     mode = params.get("ReturnConsumedCapacity", "NONE")
     answer: dict[str, Any] = {"Responses": responses}
     if mode != "NONE":
@@ -133,17 +132,13 @@ def _decide_all(call: Call, params: Params) -> list[tuple[Plan, Outcome]]:
             decided.append((plan, outcome))
     _cancel_for(reasons)
     if sum(outcome.size for _, outcome in decided) > BYTES_MAX:
-        raise errors.invalid(
-            "Transaction cancelled: the aggregate size of the items exceeds 4 MB"
-        )
+        raise errors.invalid("Transaction cancelled: the aggregate size of the items exceeds 4 MB")
     return decided
 
 
 def _decide(call: Call, element: Params) -> tuple[Plan | None, Outcome | None, dict[str, Any]]:
     if len(element) != 1:
-        raise errors.invalid(
-            "TransactItems can only contain one of Check, Put, Update or Delete"
-        )
+        raise errors.invalid("TransactItems can only contain one of Check, Put, Update or Delete")
     ((kind, request),) = element.items()
     plan = None
     try:
@@ -164,9 +159,7 @@ def _cancel_for(reasons: list[dict[str, Any]]) -> None:
         raise errors.transaction_canceled(reasons)
 
 
-def _carry_out(
-    call: Call, params: Params, decided: list[tuple[Plan, Outcome]]
-) -> dict[str, Any]:
+def _carry_out(call: Call, params: Params, decided: list[tuple[Plan, Outcome]]) -> dict[str, Any]:
     mode = params.get("ReturnConsumedCapacity", "NONE")
     consumed: dict[str, Consumed] = {}
     metrics: dict[str, list[Any]] = {}
@@ -204,7 +197,7 @@ def _units_to_read(decided: list[tuple[Plan, Outcome]]) -> dict[str, float]:
 
 
 def _repeated(mode: str, units_by_table: dict[str, float]) -> dict[str, Any]:
-    """What the second request with a token gets: success again, and the cost of reading the items."""
+    """What the second request with a token gets: success, and the cost of reading the items."""
     if mode == "NONE":
         return {}
     consumed = []
@@ -216,7 +209,11 @@ def _repeated(mode: str, units_by_table: dict[str, float]) -> dict[str, Any]:
 
 
 def _digest(params: Params) -> bytes:
-    """Of what the transaction does: how its capacity is told may differ."""
+    """Of what the transaction does: how its capacity is told may differ. Values are brought into
+    canonical form first, for this body may run again and then finds them so."""
+    for element in params["TransactItems"]:
+        for request in element.values():
+            for member in ("Item", "Key", "ExpressionAttributeValues"):
+                values.checked_item(request.get(member) or {})
     text = orjson.dumps(params["TransactItems"], option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(text).digest()
-

@@ -1,6 +1,7 @@
 """Conditions: a tree and a request's placeholders become a function item -> bool.
 
-What can be known without an item (types of literals, bounds in the wrong order) is refused while binding.
+What can be known without an item (types of literals, bounds in the wrong order) is refused while
+binding.
 """
 
 from __future__ import annotations
@@ -90,8 +91,8 @@ class _Binder:
             case Path():
                 steps = self.placeholders.steps(self.kind, node)
                 if len(steps) == 1:
-                    name = steps[0]
-                    return lambda item: item.get(name)  # type: ignore[call-overload,no-any-return]
+                    name = str(steps[0])
+                    return lambda item: item.get(name)
                 return lambda item: paths.find(item, steps)
             case Placeholder():
                 value = self.placeholders.value(self.kind, node)
@@ -108,8 +109,7 @@ class _Binder:
     def path(self, function: str, node: Node) -> Finder:
         if not isinstance(node, Path):
             raise self.wrong(
-                "Operator or function requires a document path; "
-                f"operator or function: {function}"
+                f"Operator or function requires a document path; operator or function: {function}"
             )
         return self.operand(node)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from freehold.kernel.errors import AwsError
 from freehold.services.dynamodb import errors, values
 from freehold.services.dynamodb.expressions import parser
 from freehold.services.dynamodb.expressions.conditions import check_bounds
@@ -135,7 +136,7 @@ def _check_type(name: str, wanted: str, condition: Range) -> None:
             raise errors.empty_key(name, "binary" if wanted == "B" else "string")
 
 
-def _operator(name: str) -> errors.AwsError:
+def _operator(name: str) -> AwsError:
     return errors.invalid_expression(
         KIND, f"Invalid operator used in KeyConditionExpression: {name}"
     )

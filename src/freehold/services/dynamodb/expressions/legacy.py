@@ -152,9 +152,7 @@ def _check_operator(params: dict[str, Any], wanted: dict[str, Any] | None) -> No
     if "ConditionalOperator" not in params:
         return
     if not wanted:
-        raise errors.invalid(
-            "ConditionalOperator cannot be used without Filter or Expected"
-        )
+        raise errors.invalid("ConditionalOperator cannot be used without Filter or Expected")
     if len(wanted) == 1:
         raise errors.invalid(
             "ConditionalOperator can only be used when Filter or Expected has two or more elements"
@@ -223,7 +221,9 @@ def _check_operands(comparison: str, operands: list[Value]) -> None:
     if comparison == "BETWEEN":
         low, high = operands
         if kinds[0] != kinds[1]:
-            raise errors.invalid_values("AttributeValues inside AttributeValueList must be of same type")
+            raise errors.invalid_values(
+                "AttributeValues inside AttributeValueList must be of same type"
+            )
         if values.order(low) > values.order(high):
             raise errors.invalid(
                 "The BETWEEN condition was provided a range where the lower bound is greater than "
@@ -262,5 +262,3 @@ def _holds(comparison: str, value: Value, operands: list[Value]) -> bool:
                 operator.le, value, high
             )
     return conditions.compares(_ORDERINGS[comparison], value, operands[0])
-
-

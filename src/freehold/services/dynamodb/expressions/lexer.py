@@ -40,7 +40,8 @@ def tokens(kind: str, text: str) -> list[Token]:
     position = 0
     while True:
         matched = _TOKEN.match(text, position)
-        assert matched is not None and matched.lastgroup is not None
+        assert matched is not None
+        assert matched.lastgroup is not None
         name = matched.lastgroup
         token = Token(name, matched[name], matched.start(name), matched.end(name))
         found.append(token)

@@ -1,4 +1,4 @@
-"""What expressions are made of. Names and values are as written: `#n` and `:v` are resolved later."""
+"""What expressions are made of. Names and values are as written, `#n` and `:v`."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ class Arithmetic(Node, frozen=True):
 
 
 class Action(Node, frozen=True):
-    """One action of an update: SET path = operand, REMOVE path, ADD path operand, DELETE path operand."""
+    """One action of an update: SET path = operand, REMOVE path, ADD path operand, DELETE path
+    operand.
+    """
 
     section: str
     path: Path

@@ -1,10 +1,11 @@
-"""Text to trees. What depends on the text alone is checked here; each result is kept for its text."""
+"""Text to trees. What depends on the text alone is checked here; results are kept."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import NoReturn
 
+from freehold.kernel.errors import AwsError
 from freehold.services.dynamodb import errors
 from freehold.services.dynamodb.expressions.lexer import Token, syntax_error, tokens
 from freehold.services.dynamodb.expressions.nodes import (
@@ -30,7 +31,8 @@ EXPRESSION_BYTES_MAX = 4096
 OPERATORS_MAX = 300
 IN_OPTIONS_MAX = 100
 PATH_STEPS_MAX = 32
-# Parentheses that are not redundant, and NOTs, do not nest deeper in any expression that makes sense.
+# Parentheses that are not redundant, and NOTs, do not nest deeper in any expression that makes
+# sense.
 DEPTH_MAX = 150
 
 _COMPARATORS = frozenset(("=", "<>", "<", "<=", ">", ">="))
@@ -83,8 +85,7 @@ class _Parser:
         size = len(text.encode())
         if size > EXPRESSION_BYTES_MAX:
             raise self.wrong(
-                "Expression size has exceeded the maximum allowed size; "
-                f"expression size: {size}"
+                f"Expression size has exceeded the maximum allowed size; expression size: {size}"
             )
         self.tokens = tokens(kind, text)
         if self.tokens[0].kind == "end":
@@ -97,7 +98,7 @@ class _Parser:
     def token(self) -> Token:
         return self.tokens[self.index]
 
-    def wrong(self, message: str) -> errors.AwsError:
+    def wrong(self, message: str) -> AwsError:
         return errors.invalid_expression(self.kind, message)
 
     def fail(self) -> NoReturn:
@@ -121,8 +122,7 @@ class _Parser:
         self.operators += 1
         if self.operators > OPERATORS_MAX:
             raise self.wrong(
-                "The expression contains too many operators; "
-                f"operator count: {self.operators}"
+                f"The expression contains too many operators; operator count: {self.operators}"
             )
 
     def deeper(self) -> None:
@@ -237,9 +237,7 @@ class _Parser:
             if function not in CONDITION_FUNCTIONS and function not in UPDATE_FUNCTIONS:
                 raise self.wrong(f"Invalid function name; function: {function}")
             where = "an update expression" if updating else "a condition expression"
-            raise self.wrong(
-                f"The function is not allowed in {where}; function: {function}"
-            )
+            raise self.wrong(f"The function is not allowed in {where}; function: {function}")
         self.index += 2
         self.deeper()
         arguments = [self.argument()]
@@ -290,8 +288,7 @@ class _Parser:
                 break
         if len(steps) > PATH_STEPS_MAX:
             raise self.wrong(
-                "The document path has too many nesting elements; "
-                f"nesting levels: {len(steps)}"
+                f"The document path has too many nesting elements; nesting levels: {len(steps)}"
             )
         return Path(tuple(steps))
 
@@ -303,7 +300,7 @@ class _Parser:
                 if token.word in _KEYWORDS and self.kind not in _WITHOUT_KEYWORDS:
                     self.fail()
                 raise self.wrong(
-                    "Attribute name is a reserved keyword; " f"reserved keyword: {token.text}"
+                    f"Attribute name is a reserved keyword; reserved keyword: {token.text}"
                 )
         elif token.kind != "alias":
             self.fail()
@@ -313,7 +310,7 @@ class _Parser:
     def list_index(self) -> int:
         text = self.token.text
         if len(text) > 9:
-            raise self.wrong("List index is not within the allowable range; " f"index: [{text}]")
+            raise self.wrong(f"List index is not within the allowable range; index: [{text}]")
         self.index += 1
         return int(text)
 

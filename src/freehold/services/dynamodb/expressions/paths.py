@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from freehold.kernel.errors import AwsError
 from freehold.services.dynamodb import errors
 from freehold.services.dynamodb.expressions.placeholders import Steps
 from freehold.services.dynamodb.values import Item, Value
@@ -14,7 +15,7 @@ Tree = dict[str | int, Any]
 
 def find(item: Item, steps: Steps) -> Value | None:
     """The value at the path, or None."""
-    value = item.get(steps[0])  # type: ignore[call-overload]
+    value = item.get(str(steps[0]))
     for step in steps[1:]:
         if value is None:
             return None
@@ -24,12 +25,11 @@ def find(item: Item, steps: Steps) -> Value | None:
         else:
             members = value.get("M")
             value = None if members is None else members.get(step)
-    found: Value | None = value
-    return found
+    return value
 
 
 def tree(kind: str, paths: list[Steps]) -> Tree:
-    """All paths as one tree; none may lie within another, and lists and maps may not be mixed up."""
+    """All paths as one tree; none may lie within another, nor take one thing for list and map."""
     root: Tree = {}
     for number, steps in enumerate(paths):
         node = root
@@ -59,7 +59,7 @@ def _other(paths: list[Steps], start: Steps) -> Steps:
     return next(path for path in paths if path[: len(start)] == start[: len(path)])
 
 
-def _two_paths(kind: str, how: str, one: Steps, two: Steps) -> errors.AwsError:
+def _two_paths(kind: str, how: str, one: Steps, two: Steps) -> AwsError:
     return errors.invalid_expression(
         kind,
         f"Two document paths {how} with each other; must remove or rewrite one of these paths; "

@@ -18,8 +18,9 @@ Steps = tuple[str | int, ...]
 
 
 class Placeholders:
-    """`params` may hold ExpressionAttributeNames and ExpressionAttributeValues; `uses` are the parameters
-    whose expressions may refer to them, for the error that says that there are none."""
+    """`params` may hold ExpressionAttributeNames and ExpressionAttributeValues; `uses` are the
+    parameters whose expressions may refer to them, for the error that says that there are none.
+    """
 
     __slots__ = ("_names", "_unused_names", "_unused_values", "_values")
 

@@ -30,15 +30,18 @@ def attributes(names: list[str]) -> Tree:
 
 
 def project(item: Item, wanted: Tree) -> Item:
-    """What of the item the tree wants; what is not there is left out, and so are parents of nothing."""
+    """What of the item the tree wants; what is not there is left out, and so are parents of
+    nothing.
+    """
     result: Item = {}
-    for name, below in wanted.items():
-        value = item.get(name)  # type: ignore[call-overload]
+    for step, below in wanted.items():
+        name = str(step)
+        value = item.get(name)
         if value is None:
             continue
         part = value if not below else _part(value, below)
         if part is not None:
-            result[name] = part  # type: ignore[index]
+            result[name] = part
     return result
 
 

@@ -54,7 +54,9 @@ class Bound(msgspec.Struct, frozen=True):
 
     @property
     def creates(self) -> bool:
-        """Whether an item that is not there comes to be: removing things from nothing leaves nothing."""
+        """Whether an item that is not there comes to be: removing things from nothing leaves
+        nothing.
+        """
         return not self.changes or any(c.section in ("SET", "ADD") for c in self.changes)
 
 
@@ -80,8 +82,8 @@ def apply(update: Bound, item: Item) -> Item:
         name = change.steps[0]
         if len(change.steps) > 1 and name in item and result.get(name) is item[name]:
             result[name] = _copy(item[name])
-    # In the order of paths, so that values put beyond the end of a list come in the order of indexes;
-    # removals last and from the back, so that every index means the list as it was.
+    # In the order of paths, so that values put beyond the end of a list come in the order of
+    # indexes; removals last and from the back, so that every index means the list as it was.
     for change, value in sorted(planned, key=lambda pair: _in_order(pair[0].steps)):
         if value is not None:
             _put(result, change.steps, value)
