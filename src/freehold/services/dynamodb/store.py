@@ -4,7 +4,7 @@
     tags        table id                                          Tags
     statistics  table id                                          Statistics
     item        table id, hash, partition key, sort key           size and JSON of the item
-    entry       table id, index, hash, index keys, table keys     size and JSON of the projected item
+    entry       table id, index, hash, index keys, table keys     size and JSON of what is projected
     expiry      table id, expires, hash, partition key, sort key  nothing
     collection  table id, partition key                           Collection
     done        token                                             Done
