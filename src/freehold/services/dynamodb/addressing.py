@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from freehold.kernel import arn as arns
@@ -79,7 +80,15 @@ def table_arn(scope: Scope, name: str) -> str:
 
 def access(call: Call, action: str, table: str, index: str | None = None) -> Access:
     """What IAM is asked for an action on a table or an index."""
+    if not table.startswith("arn:"):
+        return _access(action, call.account, call.region, table, index)
     scope, name = place(call, table)
+    return _access(action, *scope, name, index)
+
+
+@lru_cache(maxsize=1024)
+def _access(action: str, account: str, region: str, name: str, index: str | None) -> Access:
+    scope = Scope(account, region)
     resource = table_arn(scope, name if index is None else f"{name}/index/{index}")
     return Access(action=f"dynamodb:{action}", resource=resource, owner=scope.account)
 

@@ -12,7 +12,7 @@ from freehold.services.dynamodb.records import Index, Key, Statistics, Table, Th
 def table(scope: Scope, of: Table, statistics: Statistics) -> dict[str, Any]:
     arn = table_arn(scope, of.name)
     local = [_index(arn, index, statistics) for index in of.local_indexes]
-    others = [_global_index(arn, index, statistics) for index in of.global_indexes]
+    others = [_global_index(arn, of, index, statistics) for index in of.global_indexes]
     return {
         "TableName": of.name,
         "TableArn": arn,
@@ -48,10 +48,10 @@ def _billing(of: Table) -> dict[str, Any] | None:
     }
 
 
-def _global_index(arn: str, index: Index, statistics: Statistics) -> dict[str, Any]:
+def _global_index(arn: str, of: Table, index: Index, statistics: Statistics) -> dict[str, Any]:
     return {
         **_index(arn, index, statistics),
-        "IndexStatus": index.status,
+        "IndexStatus": "CREATING" if of.status == "CREATING" else index.status,
         "Backfilling": True if index.status == "CREATING" else None,
         "ProvisionedThroughput": _throughput(index.throughput),
     }

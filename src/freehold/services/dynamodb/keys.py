@@ -8,10 +8,18 @@ from freehold.services.dynamodb.values import Item, Value
 
 HASH_BYTES_MAX = 2048
 RANGE_BYTES_MAX = 1024
+# No text takes more than four bytes a character: one this short fits any key.
+_PLAIN_CHARACTERS_MAX = 256
 
 
 def checked_key(schema: Key, key: Item) -> Item:
     """The key of a Get, Update or Delete: exactly the schema's attributes, of its types."""
+    if (
+        len(key) == (1 if schema.range is None else 2)
+        and _is_plain(schema.hash, key)
+        and (schema.range is None or _is_plain(schema.range, key))
+    ):
+        return key
     if len(key) != (1 if schema.range is None else 2):
         for value in key.values():
             values.checked(value)
@@ -29,6 +37,15 @@ def checked_key(schema: Key, key: Item) -> Item:
     return key
 
 
+def _is_plain(attribute: KeyAttribute, key: Item) -> bool:
+    """Whether this is a text of a length that is right for any key: nearly all are."""
+    value = key.get(attribute.name)
+    if value is None or attribute.type != "S" or len(value) != 1:
+        return False
+    text = value.get("S")
+    return text is not None and 0 < len(text) <= _PLAIN_CHARACTERS_MAX
+
+
 def check_item_key(schema: Key, item: Item) -> None:
     """The key attributes within an item that is put, whose values have been checked."""
     for attribute in schema.attributes:
@@ -38,8 +55,7 @@ def check_item_key(schema: Key, item: Item) -> None:
         if attribute.type not in value:
             raise errors.key_type(attribute.name, attribute.type, values.kind_of(value))
         content = value[attribute.type]
-        # No text takes more than four bytes a character, and no key can be that short and too long.
-        if not content or len(content) > 256:
+        if not content or len(content) > _PLAIN_CHARACTERS_MAX:
             _check_size(schema, attribute, value, values.value_size(value))
 
 
@@ -90,7 +106,7 @@ def check_index_keys(table: Table, item: Item) -> None:
             if not content:
                 kind = "binary" if attribute.type == "B" else "string"
                 raise errors.empty_index_key(attribute.name, index.name, kind)
-            if len(content) > 256:
+            if len(content) > _PLAIN_CHARACTERS_MAX:
                 _check_size(index.key, attribute, value, values.value_size(value))
 
 

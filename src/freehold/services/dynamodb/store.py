@@ -152,17 +152,14 @@ def item_of(value: bytes) -> Item:
 def item_key(scope: Scope, table: Table, key: Item) -> bytes:
     """The key of the item with these key attributes, which are known to be right."""
     schema = table.key
-    partition = _element(key[schema.hash.name])
-    packed = pack((partition,))
-    head = _items_prefix(scope, table.id) + _hashed(packed) + packed
-    if schema.range is None:
-        return head
-    return head + pack((_element(key[schema.range.name]),))
+    partition = _packed(key[schema.hash.name])
+    head = _items_prefix(scope, table.id) + _hashed(partition) + partition
+    return head if schema.range is None else head + _packed(key[schema.range.name])
 
 
 def entry_key(scope: Scope, table: Table, index: Index, item: Item) -> bytes:
     """The key of an item's entry in an index; the item has the index's key attributes."""
-    partition = pack((_element(item[index.key.hash.name]),))
+    partition = _packed(item[index.key.hash.name])
     rest = [item[name] for name in (*index.key.names[1:], *table.key.names)]
     head = _entries_prefix(scope, table.id, index.number)
     return head + _hashed(partition) + partition + pack(tuple(map(_element, rest)))
@@ -188,7 +185,7 @@ def query_range(
     scope: Scope, table: Table, index: Index | None, condition: KeyCondition
 ) -> tuple[bytes, bytes]:
     """The rows that a key condition selects."""
-    partition = pack((_element(condition.partition),))
+    partition = _packed(condition.partition)
     prefix = _rows_prefix(scope, table, index) + _hashed(partition) + partition
     if condition.range is None:
         # An item of a table without a sort key has this very key.
@@ -200,8 +197,7 @@ def _sort_range(prefix: bytes, wanted: Range) -> tuple[bytes, bytes]:
     # The packed form of a value ends with 0x00; what continues a key after it is below 0xff, and
     # 0xff there is how a longer value with a zero byte goes on. So `at + 0xff` is right behind all
     # of `at`.
-    first = _element(wanted.operands[0])
-    at = prefix + pack((first,))
+    at = prefix + _packed(wanted.operands[0])
     match wanted.operator:
         case "=":
             return at, at + b"\xff"
@@ -214,7 +210,7 @@ def _sort_range(prefix: bytes, wanted: Range) -> tuple[bytes, bytes]:
         case ">=":
             return at, prefix + b"\xff"
         case "BETWEEN":
-            return at, prefix + pack((_element(wanted.operands[1]),)) + b"\xff"
+            return at, prefix + _packed(wanted.operands[1]) + b"\xff"
     assert wanted.operator == "begins_with"
     return prefix_range(at[:-1])
 
@@ -244,6 +240,11 @@ def _entries_prefix(scope: Scope, table_id: str, number: int) -> bytes:
 
 def _id_bytes(table_id: str) -> bytes:
     return bytes.fromhex(table_id.replace("-", ""))
+
+
+def _packed(value: Value) -> bytes:
+    text = value.get("S")
+    return pack((_element(value),) if text is None else (text,))
 
 
 def _element(value: Value) -> str | bytes:

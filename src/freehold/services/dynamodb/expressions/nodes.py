@@ -10,9 +10,10 @@ class Node(msgspec.Struct, frozen=True):
 
 
 class Path(Node, frozen=True):
-    """Attribute names (or #placeholders) and list indexes."""
+    """Attribute names (or, where it is `aliased`, #placeholders among them) and list indexes."""
 
     steps: tuple[str | int, ...]
+    aliased: bool = False
 
 
 class Placeholder(Node, frozen=True):

@@ -290,7 +290,7 @@ class _Parser:
             raise self.wrong(
                 f"The document path has too many nesting elements; nesting levels: {len(steps)}"
             )
-        return Path(tuple(steps))
+        return Path(tuple(steps), any(str(step).startswith("#") for step in steps))
 
     def attribute(self) -> str:
         token = self.token

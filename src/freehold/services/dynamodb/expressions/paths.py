@@ -31,6 +31,11 @@ def find(item: Item, steps: Steps) -> Value | None:
 def tree(kind: str, paths: list[Steps]) -> Tree:
     """All paths as one tree; none may lie within another, nor take one thing for list and map."""
     root: Tree = {}
+    if all(len(steps) == 1 for steps in paths):
+        root = {steps[0]: {} for steps in paths}
+        if len(root) == len(paths):
+            return root
+        root = {}
     for number, steps in enumerate(paths):
         node = root
         for depth, step in enumerate(steps):

@@ -44,7 +44,7 @@ class Placeholders:
 
     def steps(self, kind: str, path: Path) -> Steps:
         """The path with its real attribute names."""
-        if not self._names and not any(type(s) is str and s[0] == "#" for s in path.steps):
+        if not path.aliased:
             return path.steps
         return tuple(
             self._name(kind, step) if type(step) is str and step[0] == "#" else step

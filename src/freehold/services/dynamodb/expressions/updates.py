@@ -78,6 +78,13 @@ def apply(update: Bound, item: Item) -> Item:
     """The item after the update; the one that is given stays as it is."""
     planned = [(change, _planned(change, item)) for change in update.changes]
     result = dict(item)
+    if all(len(change.steps) == 1 for change in update.changes):
+        for change, value in planned:
+            if value is None:
+                result.pop(str(change.steps[0]), None)
+            else:
+                result[str(change.steps[0])] = value
+        return result
     for change in update.changes:
         name = change.steps[0]
         if len(change.steps) > 1 and name in item and result.get(name) is item[name]:
