@@ -20,6 +20,7 @@ class Schema:
         "additional",
         "create_only",
         "definitions",
+        "identifier",
         "properties",
         "read_only",
         "required",
@@ -32,6 +33,7 @@ class Schema:
         self.definitions: dict[str, Any] = document.get("definitions", {})
         self.required: list[str] = document.get("required", [])
         self.additional = document.get("additionalProperties", True) is not False
+        self.identifier = [_path(pointer) for pointer in document.get("primaryIdentifier", ())]
         self.create_only = _paths(document, "createOnlyProperties")
         self.read_only = _paths(document, "readOnlyProperties")
         tagging = document.get("tagging", {})
