@@ -10,11 +10,12 @@ on after a crash of the node.
 Differs from AWS on purpose:
 
 * A template with resource types that nobody here runs is refused as a whole, by name, before
-anything is made. * A resource handler's plain effects commit together with the record of them;
-there are no half-made resources to be cleaned up by hand. * Transforms of CreateStack and
-UpdateStack run before the answer, so that their errors are the answer. * Metadata, names and
-descriptions may change without a resource operation. * A custom resource's ServiceToken must be a
-function.
+  anything is made.
+* A resource handler's plain effects commit together with the record of them; there are no half-made
+  resources to be cleaned up by hand.
+* Transforms of CreateStack and UpdateStack run before the answer, so their errors are the answer.
+* Metadata, policies and descriptions of resources change without a resource operation.
+* A custom resource's ServiceToken must be a function.
 
 Refused by value, where an empty one is taken: NotificationARNs, RollbackConfiguration,
 ResourceTypes, IncludeNestedStacks, ImportExistingResources, IncludePropertyValues, CreationPolicy,
