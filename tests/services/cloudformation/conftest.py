@@ -99,9 +99,7 @@ def _keep(call: Call, name: str, wanted: Wanted) -> Made:
     if "broken" in str(wanted.properties):
         raise AwsError("Broken", f"{name} is broken")
     _things.save(call.tx, call.scope, {"properties": wanted.properties}, name)
-    return Made(
-        physical_id=name, attributes={"Arn": f"arn:{name}", "TopicArn": f"arn:{name}"}
-    )
+    return Made(physical_id=name, attributes={"Arn": f"arn:{name}", "TopicArn": f"arn:{name}"})
 
 
 def _note(call: Call, act: str, name: str) -> None:
@@ -139,9 +137,7 @@ class Cloud:
 
     async def __call__(self, operation: str, **params: Any) -> Any:
         target = self.node.operation("cloudformation", operation)
-        call = self.node.call(
-            "cloudformation", operation, ACCOUNT, REGION, principal.root(ACCOUNT)
-        )
+        call = self.node.call("cloudformation", operation, ACCOUNT, REGION, principal.root(ACCOUNT))
         result = self.node.start(call, target, params)
         if isinstance(result, Awaitable):
             result = await result

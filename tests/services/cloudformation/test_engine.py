@@ -58,9 +58,7 @@ async def test_a_stack_is_made_in_order_of_dependencies_and_deleted_in_reverse(
     made = await cloud("CreateStack", StackName="s", TemplateBody=template(CHAIN, Outputs=outputs))
     stack = await cloud.finished("s")
     assert stack["StackStatus"] == "CREATE_COMPLETE"
-    assert stack["Outputs"] == [
-        {"OutputKey": "Arn", "OutputValue": "arn:b", "ExportName": "b-arn"}
-    ]
+    assert stack["Outputs"] == [{"OutputKey": "Arn", "OutputValue": "arn:b", "ExportName": "b-arn"}]
     assert cloud.things()["b"]["DisplayName"] == "arn:a"
     await cloud("DeleteStack", StackName="s")
     stack = await cloud.finished(made["StackId"])
@@ -102,9 +100,7 @@ async def test_a_failed_creation_rolls_back(cloud: Cloud) -> None:
         event.get("ResourceStatusReason", "")
         for event in (await cloud("DescribeStackEvents", StackName="s"))["StackEvents"]
     ]
-    assert (
-        "The following resource(s) failed to create: [C]. Rollback requested by user." in reasons
-    )
+    assert "The following resource(s) failed to create: [C]. Rollback requested by user." in reasons
     with pytest.raises(AwsError, match="ROLLBACK_COMPLETE state and can not be updated"):
         await cloud("UpdateStack", StackName="s", TemplateBody=template(CHAIN))
 
@@ -282,9 +278,7 @@ async def test_deleting_a_stack_that_is_being_made_undoes_it(cloud: Cloud) -> No
 @run
 async def test_termination_protection_protects(cloud: Cloud) -> None:
     body = template({"A": queue("a")})
-    await cloud(
-        "CreateStack", StackName="s", TemplateBody=body, EnableTerminationProtection=True
-    )
+    await cloud("CreateStack", StackName="s", TemplateBody=body, EnableTerminationProtection=True)
     await cloud.finished("s")
     with pytest.raises(AwsError, match="TerminationProtection is enabled"):
         await cloud("DeleteStack", StackName="s")
@@ -295,12 +289,8 @@ async def test_termination_protection_protects(cloud: Cloud) -> None:
 @run
 async def test_a_token_makes_a_request_safe_to_repeat(cloud: Cloud) -> None:
     body = template({"A": queue("a")})
-    first = await cloud(
-        "CreateStack", StackName="s", TemplateBody=body, ClientRequestToken="token"
-    )
-    again = await cloud(
-        "CreateStack", StackName="s", TemplateBody=body, ClientRequestToken="token"
-    )
+    first = await cloud("CreateStack", StackName="s", TemplateBody=body, ClientRequestToken="token")
+    again = await cloud("CreateStack", StackName="s", TemplateBody=body, ClientRequestToken="token")
     assert first == again
     with pytest.raises(AwsError, match=r"Stack \[s\] already exists"):
         await cloud("CreateStack", StackName="s", TemplateBody=body)
@@ -326,7 +316,9 @@ async def test_types_that_nobody_runs_are_refused_together_before_anything_is_ma
 @run
 async def test_unknown_properties_fail_the_resource(cloud: Cloud) -> None:
     resources = {"A": queue("a", Properties={"Nonsense": 1})}
-    await cloud("CreateStack", StackName="s", TemplateBody=template(resources), OnFailure="DO_NOTHING")
+    await cloud(
+        "CreateStack", StackName="s", TemplateBody=template(resources), OnFailure="DO_NOTHING"
+    )
     await cloud.finished("s")
     detail = await cloud("DescribeStackResource", StackName="s", LogicalResourceId="A")
     reason = detail["StackResourceDetail"]["ResourceStatusReason"]
