@@ -214,7 +214,7 @@ def _value_of(name: str, stored: list[dict[str, Any]]) -> str:
         if name in (
             parameter["Name"],
             parameter.get("ARN"),
-            parameter["Name"] + parameter.get("Selector", ""),
+            parameter["Name"] + (parameter.get("Selector") or ""),
         ):
             return str(parameter["Value"])
     raise errors.validation(
