@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from freehold.kernel.service import Service
 
-service = Service("logs")
+service = Service("logs", invalid="InvalidParameterException")
