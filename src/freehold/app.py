@@ -15,7 +15,7 @@ from typing import Any
 from freehold.blobs import Blobs
 from freehold.config import Config
 from freehold.gateway.dispatch import Gateway
-from freehold.gateway.server import Server
+from freehold.server.http1 import Server
 from freehold.kernel.chance import Chance, SystemChance
 from freehold.kernel.clock import Clock, SystemClock
 from freehold.kernel.node import Node

@@ -21,7 +21,7 @@ from typing import Any
 import httptools
 import msgspec
 
-from freehold.gateway.messages import BytesBody, ClientGone, Pending, Request, RequestBody, Response
+from freehold.server.messages import BytesBody, ClientGone, Pending, Request, RequestBody, Response
 
 log = logging.getLogger(__name__)
 
