@@ -9,9 +9,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from freehold.runtime.contract import Outcome
 from tests.conformance.lambda_.conftest import Functions
+from tests.conftest import Aws
 
 
 def open_url(url: str, **options: Any) -> Any:
@@ -47,7 +51,7 @@ def test_a_url_invokes_the_function_with_a_request_in_format_2(functions: Functi
         assert response.headers["content-type"] == "application/json"
         event = json.load(response)
     assert event["version"] == "2.0"
-    assert event["rawPath"] == "/a b"
+    assert event["rawPath"] == "/a%20b"
     assert event["queryStringParameters"] == {"x": "1,2"}
     assert event["cookies"] == ["c=1", "d=2"]
     assert (event["body"], event["isBase64Encoded"]) == ("text", False)
@@ -85,6 +89,29 @@ def test_a_url_is_closed_until_a_permission_opens_it(functions: Functions) -> No
     made = functions.client.create_function_url_config(FunctionName="f", AuthType="NONE")
     with pytest.raises(urllib.error.HTTPError, match="403"):
         open_url(made["FunctionUrl"])
+
+
+def test_a_url_with_iam_asks_who_calls(functions: Functions) -> None:
+    """AuthType AWS_IAM: a signature, and lambda:InvokeFunctionUrl for whoever signed."""
+    functions.create()
+    made = functions.client.create_function_url_config(FunctionName="f", AuthType="AWS_IAM")
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        open_url(made["FunctionUrl"])
+    statement = {"Effect": "Allow", "Action": "lambda:InvokeFunctionUrl", "Resource": "*"}
+    allowed = functions.aws.as_user("allowed", statement)
+    refused = functions.aws.as_user("refused")
+    with open_url(made["FunctionUrl"], headers=signed(allowed, made["FunctionUrl"])) as response:
+        context = json.load(response)["requestContext"]
+    assert context["authorizer"]["iam"]["userArn"].endswith(":user/allowed")
+    assert context["authorizer"]["iam"]["accessKey"] == allowed.access_key_id
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        open_url(made["FunctionUrl"], headers=signed(refused, made["FunctionUrl"]))
+
+
+def signed(aws: Aws, url: str) -> dict[str, str]:
+    request = AWSRequest("GET", url)
+    SigV4Auth(Credentials(aws.access_key_id, aws.secret), "lambda", aws.region).add_auth(request)
+    return dict(request.headers)
 
 
 def test_a_browser_is_answered_as_the_url_is_configured(functions: Functions) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 import orjson
 
 from freehold.kernel.http import HttpRequest, HttpResponse
+from freehold.kernel.principal import Principal
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -20,26 +22,33 @@ _TEXT_SUFFIXES = ("+json", "+xml")
 
 
 def event(
-    request: HttpRequest, body: bytes, *, url_id: str, account: str, request_id: str, now: float
+    request: HttpRequest,
+    body: bytes,
+    *,
+    url_id: str,
+    caller: Principal | None,
+    request_id: str,
+    now: float,
 ) -> bytes:
-    """The event, as "Request payload format" in the developer guide describes it."""
+    """The event, as "Request payload format" in the developer guide describes it. A caller is given
+    where the URL asks who it is."""
     headers = _joined(pair for pair in request.headers if pair[0] != "cookie")
     cookies = [value for name, value in request.headers if name == "cookie"]
     moment = datetime.fromtimestamp(now, UTC)
     document: dict[str, Any] = {
         "version": "2.0",
         "routeKey": "$default",
-        "rawPath": unquote(request.path) or "/",
+        "rawPath": request.path or "/",
         "rawQueryString": request.query,
         "headers": headers,
         "requestContext": {
-            "accountId": account,
+            "accountId": "anonymous" if caller is None else caller.account,
             "apiId": url_id,
             "domainName": request.host.partition(":")[0],
             "domainPrefix": url_id,
             "http": {
                 "method": request.method,
-                "path": unquote(request.path) or "/",
+                "path": request.path or "/",
                 "protocol": request.protocol,
                 "sourceIp": request.source_ip,
                 "userAgent": headers.get("user-agent", ""),
@@ -52,6 +61,8 @@ def event(
         },
         "isBase64Encoded": False,
     }
+    if caller is not None:
+        document["requestContext"]["authorizer"] = {"iam": _identity(request, caller)}
     if cookies:
         document["cookies"] = [part.strip() for line in cookies for part in line.split(";")]
     if request.query:
@@ -117,6 +128,22 @@ def preflight(cors: dict[str, Any], request: HttpRequest) -> HttpResponse:
         if "MaxAge" in cors:
             headers.append(("access-control-max-age", str(cors["MaxAge"])))
     return HttpResponse(status=200, headers=tuple(headers))
+
+
+_ACCESS_KEY = re.compile(r"Credential=([A-Z0-9]+)")
+
+
+def _identity(request: HttpRequest, caller: Principal) -> dict[str, Any]:
+    signed = _ACCESS_KEY.search(request.header("authorization") or "")
+    return {
+        "accessKey": signed.group(1) if signed else "",
+        "accountId": caller.account,
+        "callerId": caller.id,
+        "cognitoIdentity": None,
+        "principalOrgId": None,
+        "userArn": caller.arn,
+        "userId": caller.id,
+    }
 
 
 def _described(answer: dict[str, Any]) -> HttpResponse:

@@ -139,7 +139,7 @@ async def _answer(
         request,
         body,
         url_id=url.id,
-        account="anonymous",
+        caller=None if url.auth_type == "NONE" else call.principal,
         request_id=call.request_id,
         now=call.now,
     )
@@ -156,7 +156,10 @@ async def _answer(
 
 
 def _admitted(call: Call, target: Target) -> tuple[FunctionUrl | None, bool]:
-    """The URL's settings, and whether the function's policy lets everybody in."""
+    """The URL's settings, and whether the caller is let in.
+
+    With AuthType NONE everybody is the same to the function's policy, also who has signed.
+    """
     url = store.load_url(call.tx, target.scope, target.name, target.qualifier)
     if url is None:
         return None, False
@@ -167,7 +170,8 @@ def _admitted(call: Call, target: Target) -> tuple[FunctionUrl | None, bool]:
         owner=target.account,
         context={"lambda:FunctionUrlAuthType": [url.auth_type]},
     )
-    return url, authorize.decide(call.acting_as(ANONYMOUS), access).allowed
+    caller = ANONYMOUS if url.auth_type == "NONE" else call.principal
+    return url, authorize.decide(call.acting_as(caller), access).allowed
 
 
 def _target(call: Call, params: Params) -> Target:
@@ -175,8 +179,6 @@ def _target(call: Call, params: Params) -> Target:
 
 
 def _refuse_unknown(params: Params) -> None:
-    if params.get("AuthType") == "AWS_IAM":
-        raise not_implemented("AuthType AWS_IAM of function URLs")
     if params.get("InvokeMode", "BUFFERED") != "BUFFERED":
         raise not_implemented("InvokeMode RESPONSE_STREAM of function URLs")
 
