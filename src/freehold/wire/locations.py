@@ -20,18 +20,13 @@ WriteResponse = Callable[[Any, WireResponse], None]
 
 def compile_request_reader(shape: Shape) -> list[ReadRequest]:
     """Functions that read the members outside the body into params."""
-    literal_names = {
-        member.wire_name(name)
-        for name, member in shape.members.items()
-        if member.get("location") == "querystring" and member.type != "map"
-    }
     readers = []
     for name, member in shape.members.items():
         location = member.get("location")
         if location == "uri":
             readers.append(_label_reader(name, member))
         elif location == "querystring":
-            readers.append(_query_reader(name, member, literal_names))
+            readers.append(_query_reader(name, member))
         elif location == "header":
             readers.append(_header_reader(name, member))
         elif location == "headers":
@@ -68,7 +63,7 @@ def _label_reader(name: str, member: Shape) -> ReadRequest:
     return read
 
 
-def _query_reader(name: str, member: Shape, literal_names: set[str]) -> ReadRequest:
+def _query_reader(name: str, member: Shape) -> ReadRequest:
     wire_name = member.wire_name(name)
     if member.type == "list":
         item = _scalar(member.member("member"), "querystring")
@@ -82,11 +77,10 @@ def _query_reader(name: str, member: Shape, literal_names: set[str]) -> ReadRequ
     if member.type == "map":
         is_multiple = member.member("value").type == "list"
 
+        # The whole query, with what other members read of it (Smithy, "httpQueryParams trait").
         def read_map(request: WireRequest, params: dict[str, Any]) -> None:
             found: dict[str, Any] = {}
             for key, text in request.query:
-                if key in literal_names:
-                    continue
                 if is_multiple:
                     found.setdefault(key, []).append(text)
                 else:
