@@ -118,8 +118,7 @@ class XmlReaders:
                 attributes[member.wire_name(name).rpartition(":")[2]] = (name, convert)
             else:
                 repeats = member.type in ("list", "map") and bool(member.get("flattened"))
-                wire_name = _flat_name(name, member) if repeats else member.wire_name(name)
-                members[wire_name] = (name, self.reader(member), repeats)
+                members[member.wire_name(name)] = (name, self.reader(member), repeats)
 
         def read(element: Element) -> dict[str, Any]:
             result: dict[str, Any] = {}
