@@ -77,7 +77,8 @@ def _query_reader(name: str, member: Shape) -> ReadRequest:
     if member.type == "map":
         is_multiple = member.member("value").type == "list"
 
-        # The whole query, with what other members read of it (Smithy, "httpQueryParams trait").
+        # The whole query, with what other members read of it (Smithy's vector
+        # ServersPutAllQueryParamsInMap).
         def read_map(request: WireRequest, params: dict[str, Any]) -> None:
             found: dict[str, Any] = {}
             for key, text in request.query:
