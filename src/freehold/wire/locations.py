@@ -10,7 +10,9 @@ from freehold.wire.messages import WireError, WireRequest, WireResponse
 from freehold.wire.scalars import text_reader, text_writer
 from freehold.wire.shapes import Shape
 
-LOCATIONS = ("uri", "querystring", "header", "headers", "statusCode")
+REQUEST_LOCATIONS = ("uri", "querystring", "header", "headers")
+# Where an answer's member can be besides the body; a label or a query has no meaning in an answer.
+ANSWER_LOCATIONS = ("header", "headers", "statusCode")
 _MALFORMED = "SerializationException"
 _TIMESTAMP_FORMS = {"header": "rfc822", "uri": "iso8601", "querystring": "iso8601"}
 

@@ -139,7 +139,7 @@ class _RestJson:
         return _rest_parser(input_shape, self._body_parser(input_shape))
 
     def _body_parser(self, shape: Shape) -> Callable[[bytes], Any] | None:
-        if not _has_body(shape):
+        if not _has_body(shape, locations.REQUEST_LOCATIONS):
             return None
         read = self._documents.reader(_body_shape(shape))
         return lambda body: read(_load_json(body)) if body else None
@@ -164,10 +164,10 @@ class _RestJson:
         return _rest_serializer(output, status, self._content_type, self._body_writer(output))
 
     def _body_writer(self, shape: Shape) -> Callable[[Any], bytes] | None:
-        if not _has_body(shape):
+        if not _has_body(shape, locations.ANSWER_LOCATIONS):
             return None
         write = self._documents.writer(_body_shape(shape)) or _same
-        names = _body_names(shape)
+        names = _body_names(shape, locations.ANSWER_LOCATIONS)
         if names is None:
             return lambda value: orjson.dumps(write(value))
         return lambda result: orjson.dumps(
@@ -197,7 +197,7 @@ class _RestXml:
         return _rest_parser(input_shape, self._body_parser(input_shape))
 
     def _body_parser(self, shape: Shape) -> Callable[[bytes], Any] | None:
-        if not _has_body(shape):
+        if not _has_body(shape, locations.REQUEST_LOCATIONS):
             return None
         read = self._readers.reader(_body_shape(shape))
         return lambda body: read(xml.parse(body)) if body else None
@@ -218,7 +218,7 @@ class _RestXml:
         return _rest_serializer(output, status, self._content_type, self._body_writer(name, output))
 
     def _body_writer(self, name: str, shape: Shape) -> Callable[[Any], bytes] | None:
-        if not _has_body(shape):
+        if not _has_body(shape, locations.ANSWER_LOCATIONS):
             return None
         if self._is_s3 and name in s3_names.BARE:
             return self._bare_writer(shape)
@@ -226,10 +226,8 @@ class _RestXml:
         root = s3_names.ROOTS.get(name) if self._is_s3 else None
         if root is None:
             root = target.get("locationName") or target.name
-        write = self._writers.content(target)
-        names = _body_names(shape)
         namespace = target.get("xmlNamespace") or self._namespace
-        return _xml_body(root, namespace, write, names)
+        return _xml_document(self._writers, root, namespace, target)
 
     def _bare_writer(self, shape: Shape) -> Callable[[Any], bytes]:
         ((member_name, member),) = shape.members.items()
@@ -447,32 +445,32 @@ def _rest_serializer(
     return serialize
 
 
-def _xml_body(
-    root: str, namespace: Any, write: xml.Write, names: frozenset[str] | None
+def _xml_document(
+    writers: xml.XmlWriters, root: str, namespace: Any, shape: Shape
 ) -> Callable[[Any], bytes]:
     if isinstance(namespace, dict):
         prefix = f":{namespace['prefix']}" if namespace.get("prefix") else ""
-        attribute = f' xmlns{prefix}="{xml.escape(namespace["uri"])}"'
+        declaration = f' xmlns{prefix}="{xml.escape(namespace["uri"])}"'
     else:
-        attribute = f' xmlns="{xml.escape(namespace)}"' if namespace else ""
-    head, end = f"{_XML_HEAD}<{root}{attribute}>", f"</{root}>"
+        declaration = f' xmlns="{xml.escape(namespace)}"' if namespace else ""
+    head, end = f"{_XML_HEAD}<{root}{declaration}", f"</{root}>"
+    attributes, content = writers.attributes(shape), writers.content(shape)
 
-    def write_body(value: Any) -> bytes:
-        out = [head]
-        if names is not None:
-            value = {key: inner for key, inner in value.items() if key in names}
-        write(value, out)
+    def write_document(value: Any) -> bytes:
+        out = [f"{head}{attributes(value)}>" if attributes else f"{head}>"]
+        content(value, out)
         out.append(end)
         return "".join(out).encode()
 
-    return write_body
+    return write_document
 
 
-def _has_body(shape: Shape) -> bool:
+def _has_body(shape: Shape, elsewhere: tuple[str, ...]) -> bool:
+    """Whether the body is a document; `elsewhere` are the locations outside of it."""
     payload = shape.get("payload")
     if payload:
         return shape.members[payload].type not in ("blob", "string")
-    return any(not member.get("location") for member in shape.members.values())
+    return bool(_body_names(shape, elsewhere))
 
 
 def _body_shape(shape: Shape) -> Shape:
@@ -481,11 +479,15 @@ def _body_shape(shape: Shape) -> Shape:
     return shape.members[payload] if payload else shape
 
 
-def _body_names(shape: Shape) -> frozenset[str] | None:
+def _body_names(shape: Shape, elsewhere: tuple[str, ...]) -> frozenset[str] | None:
     """The members that go into the body; None where the payload is the body."""
     if shape.get("payload"):
         return None
-    return frozenset(name for name, member in shape.members.items() if not member.get("location"))
+    return frozenset(
+        name
+        for name, member in shape.members.items()
+        if member.get("location") not in elsewhere
+    )
 
 
 def _load_json(body: bytes) -> Any:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 from xml.parsers import expat
 
+from freehold.wire.locations import ANSWER_LOCATIONS
 from freehold.wire.messages import WireError
 from freehold.wire.scalars import text_reader, text_writer
 from freehold.wire.shapes import Shape
@@ -190,7 +191,7 @@ class XmlWriters:
             return self._map(name, shape)
         start, end = _tags(name, shape)
         if shape.type == "structure":
-            attributes = self._attributes(shape)
+            attributes = self.attributes(shape)
             content = self.content(shape)
 
             def write_structure(value: Any, out: list[str]) -> None:
@@ -214,8 +215,9 @@ class XmlWriters:
         holder = self._compiled[shape.name] = []
         members = {}
         for name, member in shape.members.items():
-            if not member.get("location") and not member.get("xmlAttribute"):
-                members[name] = self.element(_member_name(name, member), member)
+            if member.get("location") in ANSWER_LOCATIONS or member.get("xmlAttribute"):
+                continue
+            members[name] = self.element(_member_name(name, member), member)
 
         def write(value: Any, out: list[str]) -> None:
             for key, inner in value.items():
@@ -225,7 +227,8 @@ class XmlWriters:
         holder.append(write)
         return write
 
-    def _attributes(self, shape: Shape) -> Callable[[Any], str] | None:
+    def attributes(self, shape: Shape) -> Callable[[Any], str] | None:
+        """The members of a structure that its element has as attributes; None where there are none."""
         found = {
             name: (member.wire_name(name), text_writer(member, timestamp_form="iso8601"))
             for name, member in shape.members.items()
