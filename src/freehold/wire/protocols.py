@@ -141,7 +141,8 @@ class _RestJson:
     def _body_parser(self, shape: Shape) -> Callable[[bytes], Any] | None:
         if not _has_body(shape, locations.REQUEST_LOCATIONS):
             return None
-        read = self._documents.reader(_body_shape(shape))
+        names = _body_names(shape, locations.REQUEST_LOCATIONS)
+        read = self._documents.body_reader(_body_shape(shape), names)
         return lambda body: read(_load_json(body)) if body else None
 
     def serializer(self, name: str, operation: dict[str, Any], output: Shape | None) -> Serialize:
