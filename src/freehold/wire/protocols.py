@@ -76,9 +76,8 @@ class _Json:
         document |= _error_document(self._documents, message, shape, members)
         response = WireResponse(headers=[self._content_type], body=orjson.dumps(document))
         if self._is_query_compatible:
-            query_code = _query_code(code, shape)
-            fault = "Receiver" if shape is not None and shape.get("fault") else "Sender"
-            response.headers.append(("x-amzn-query-error", f"{query_code};{fault}"))
+            query_error = f"{_query_code(code, shape)};{_fault(shape)}"
+            response.headers.append(("x-amzn-query-error", query_error))
         return response
 
 
@@ -124,7 +123,8 @@ class _Cbor:
         document |= _error_document(self._documents, message, shape, members)
         headers = list(self._headers)
         if self._is_query_compatible:
-            headers.append(("x-amzn-query-error", f"{_query_code(code, shape)};Sender"))
+            query_error = f"{_query_code(code, shape)};{_fault(shape)}"
+            headers.append(("x-amzn-query-error", query_error))
         return WireResponse(headers=headers, body=cbor.dumps(document, _Timestamp))
 
 
@@ -180,7 +180,9 @@ class _RestJson:
     ) -> WireResponse:
         document = _error_document(self._documents, message, shape, members)
         headers = [self._content_type, ("x-amzn-ErrorType", code)]
-        return WireResponse(headers=headers, body=orjson.dumps(document))
+        response = WireResponse(headers=headers, body=orjson.dumps(document))
+        _put_error_headers(response, shape, members)
+        return response
 
 
 class _RestXml:
@@ -245,19 +247,20 @@ class _RestXml:
     def error(
         self, code: str, message: str, shape: Shape | None, members: dict[str, Any], request_id: str
     ) -> WireResponse:
-        parts = [f"<Code>{xml.escape(code)}</Code><Message>{xml.escape(message)}</Message>"]
-        for key, value in members.items():
-            if value is not None:
-                parts.append(f"<{key}>{xml.escape(str(value))}</{key}>")
-        inner = "".join(parts)
+        inner = (
+            f"<Code>{xml.escape(code)}</Code><Message>{xml.escape(message)}</Message>"
+            f"{_error_elements(self._writers, shape, members)}"
+        )
         if self._is_s3:
             body = f"<Error>{inner}<RequestId>{request_id}</RequestId></Error>"
         else:
             body = (
-                f"<ErrorResponse><Error><Type>Sender</Type>{inner}</Error>"
+                f"<ErrorResponse><Error><Type>{_fault(shape)}</Type>{inner}</Error>"
                 f"<RequestId>{request_id}</RequestId></ErrorResponse>"
             )
-        return WireResponse(headers=[self._content_type], body=(_XML_HEAD + body).encode())
+        response = WireResponse(headers=[self._content_type], body=(_XML_HEAD + body).encode())
+        _put_error_headers(response, shape, members)
+        return response
 
 
 class _Query:
@@ -308,17 +311,15 @@ class _Query:
     def error(
         self, code: str, message: str, shape: Shape | None, members: dict[str, Any], request_id: str
     ) -> WireResponse:
-        fault = "Receiver" if shape is not None and shape.get("fault") else "Sender"
         namespace = f' xmlns="{xml.escape(self._namespace)}"' if self._namespace else ""
-        out = [
-            f"{_XML_HEAD}<ErrorResponse{namespace}><Error><Type>{fault}</Type>"
+        body = (
+            f"{_XML_HEAD}<ErrorResponse{namespace}><Error><Type>{_fault(shape)}</Type>"
             f"<Code>{xml.escape(_query_code(code, shape))}</Code>"
             f"<Message>{xml.escape(message)}</Message>"
-        ]
-        if shape is not None:
-            self._writers.content(shape)(members, out)
-        out.append(f"</Error><RequestId>{request_id}</RequestId></ErrorResponse>")
-        return WireResponse(headers=[self._content_type], body="".join(out).encode())
+            f"{_error_elements(self._writers, shape, members)}</Error>"
+            f"<RequestId>{request_id}</RequestId></ErrorResponse>"
+        )
+        return WireResponse(headers=[self._content_type], body=body.encode())
 
 
 class _Ec2(_Query):
@@ -344,7 +345,8 @@ class _Ec2(_Query):
     ) -> WireResponse:
         body = (
             f"{_XML_HEAD}<Response><Errors><Error><Code>{xml.escape(_query_code(code, shape))}</Code>"
-            f"<Message>{xml.escape(message)}</Message></Error></Errors>"
+            f"<Message>{xml.escape(message)}</Message>"
+            f"{_error_elements(self._writers, shape, members)}</Error></Errors>"
             f"<RequestID>{request_id}</RequestID></Response>"
         )
         return WireResponse(headers=[self._content_type], body=body.encode())
@@ -506,14 +508,39 @@ def _error_document(
     name = "message"
     document: dict[str, Any] = {}
     if shape is not None:
+        body_names = _body_names(shape, locations.ANSWER_LOCATIONS) or frozenset()
         names = shape.members
         name = next((n for n in names if n.lower() == "message"), "message")
         name = names[name].wire_name(name) if name in names else name
-        known = {key: value for key, value in members.items() if key in names}
+        known = {key: value for key, value in members.items() if key in body_names}
         write = documents.writer(shape)
         document = write(known) if write else known
         members = {key: value for key, value in members.items() if key not in names}
     return {**members, **document, name: message}
+
+
+def _error_elements(writers: xml.XmlWriters, shape: Shape | None, members: dict[str, Any]) -> str:
+    """An error's members; those that the model does not know are text (S3 has many)."""
+    out: list[str] = []
+    if shape is not None:
+        writers.content(shape)(members, out)
+    names = {} if shape is None else shape.members
+    for key, value in members.items():
+        if value is not None and key not in names:
+            out.append(f"<{key}>{xml.escape(str(value))}</{key}>")
+    return "".join(out)
+
+
+def _put_error_headers(
+    response: WireResponse, shape: Shape | None, members: dict[str, Any]
+) -> None:
+    if shape is not None and members:
+        for write in locations.compile_response_writer(shape):
+            write(members, response)
+
+
+def _fault(shape: Shape | None) -> str:
+    return "Receiver" if shape is not None and shape.get("fault") else "Sender"
 
 
 def _query_code(code: str, shape: Shape | None) -> str:
