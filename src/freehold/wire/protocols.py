@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 import orjson
 
-from freehold.wire import cbor, locations, query, s3_names, xml
+from freehold.wire import cbor, events, locations, query, s3_names, xml
 from freehold.wire.documents import Documents, _Timestamp
 from freehold.wire.messages import WireError, WireRequest, WireResponse
 from freehold.wire.shapes import Shape
@@ -57,17 +58,11 @@ class _Json:
         headers = [self._content_type]
         if output is None:
             return lambda result, request_id: WireResponse(headers=headers, body=_EMPTY_JSON)
-        stream = _event_stream_member(output)
-        if stream is not None:
-            return _event_stream_serializer(self._documents, stream)
-        write = self._documents.writer(output)
-        if write is None:
-            return lambda result, request_id: WireResponse(
-                headers=headers, body=orjson.dumps(result)
-            )
-        return lambda result, request_id: WireResponse(
-            headers=headers, body=orjson.dumps(write(result))
-        )
+        write = _json_document(self._documents, output)
+        if _event_stream_member(output) is not None:
+            compile_document = partial(_json_document, self._documents)
+            return _event_stream_serializer(output, compile_document, self._content_type[1])
+        return lambda result, request_id: WireResponse(headers=headers, body=write(result))
 
     def error(
         self, code: str, message: str, shape: Shape | None, members: dict[str, Any], request_id: str
@@ -111,10 +106,14 @@ class _Cbor:
         if output is None:
             headers = self._headers[1:]
             return lambda result, request_id: WireResponse(headers=headers, body=b"")
-        write = self._documents.writer(output) or _same
-        return lambda result, request_id: WireResponse(
-            headers=self._headers, body=cbor.dumps(write(result), _Timestamp)
-        )
+        write = self._document(output)
+        if _event_stream_member(output) is not None:
+            return _event_stream_serializer(output, self._document, "application/cbor")
+        return lambda result, request_id: WireResponse(headers=self._headers, body=write(result))
+
+    def _document(self, shape: Shape) -> Callable[[Any], bytes]:
+        write = self._documents.writer(shape) or _same
+        return lambda value: cbor.dumps(write(value), _Timestamp)
 
     def error(
         self, code: str, message: str, shape: Shape | None, members: dict[str, Any], request_id: str
@@ -160,7 +159,9 @@ class _RestJson:
                 status,
                 self._content_type,
                 None,
-                _event_stream_writer(self._documents, stream),
+                _event_stream_writer(
+                    stream, partial(_json_document, self._documents), "application/json"
+                ),
             )
         return _rest_serializer(output, status, self._content_type, self._body_writer(output))
 
@@ -216,9 +217,12 @@ class _RestXml:
                 status,
                 self._content_type,
                 None,
-                _event_stream_writer(self._documents, stream),
+                _event_stream_writer(stream, self._event_document, "text/xml"),
             )
         return _rest_serializer(output, status, self._content_type, self._body_writer(name, output))
+
+    def _event_document(self, shape: Shape) -> Callable[[Any], bytes]:
+        return _xml_document(self._writers, shape.get("locationName") or shape.name, None, shape)
 
     def _body_writer(self, name: str, shape: Shape) -> Callable[[Any], bytes] | None:
         if not _has_body(shape, locations.ANSWER_LOCATIONS):
@@ -361,6 +365,7 @@ _CODECS: dict[str, Callable[[dict[str, Any], bool], Codec]] = {
     "ec2": _Ec2,
 }
 
+_EVENT_STREAM = ("Content-Type", "application/vnd.amazon.eventstream")
 _XML_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
@@ -487,9 +492,7 @@ def _body_names(shape: Shape, elsewhere: tuple[str, ...]) -> frozenset[str] | No
     if shape.get("payload"):
         return None
     return frozenset(
-        name
-        for name, member in shape.members.items()
-        if member.get("location") not in elsewhere
+        name for name, member in shape.members.items() if member.get("location") not in elsewhere
     )
 
 
@@ -500,6 +503,13 @@ def _load_json(body: bytes) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise WireError("SerializationException", "The request body is not valid JSON") from error
+
+
+def _json_document(documents: Documents, shape: Shape) -> Callable[[Any], bytes]:
+    write = documents.writer(shape)
+    if write is None:
+        return orjson.dumps
+    return lambda value: orjson.dumps(write(value))
 
 
 def _error_document(
@@ -556,28 +566,39 @@ def _event_stream_member(output: Shape) -> tuple[str, Shape] | None:
 
 
 def _event_stream_writer(
-    documents: Documents, stream: tuple[str, Shape]
+    stream: tuple[str, Shape],
+    compile_document: Callable[[Shape], Callable[[Any], bytes]],
+    content_type: str,
 ) -> Callable[[Any, WireResponse], None]:
-    from freehold.wire.events import compile_event_writer
-
     name, member = stream
-    write_event = compile_event_writer(documents, member)
+    write_event = events.compile_event_writer(member, compile_document, content_type)
 
     def write(result: Any, response: WireResponse) -> None:
-        response.headers.append(("Content-Type", "application/vnd.amazon.eventstream"))
+        response.headers.append(_EVENT_STREAM)
         response.body = result[name]
         response.events = write_event
 
     return write
 
 
-def _event_stream_serializer(documents: Documents, stream: tuple[str, Shape]) -> Serialize:
-    write = _event_stream_writer(documents, stream)
+def _event_stream_serializer(
+    output: Shape, compile_document: Callable[[Shape], Callable[[Any], bytes]], content_type: str
+) -> Serialize:
+    """For RPC protocols, whose other members travel in the stream too."""
+    stream = _event_stream_member(output)
+    assert stream is not None
+    name, member = stream
+    write_event = events.compile_event_writer(
+        member, compile_document, content_type, initial=output
+    )
 
     def serialize(result: Any, request_id: str) -> WireResponse:
-        response = WireResponse(headers=[])
-        write(result, response)
-        return response
+        initial = {key: value for key, value in result.items() if key != name}
+        return WireResponse(
+            headers=[_EVENT_STREAM],
+            body=events.opened_by(initial, result[name]),
+            events=write_event,
+        )
 
     return serialize
 
