@@ -158,7 +158,7 @@ def _header_writer(name: str, member: Shape) -> WriteResponse:
                 pieces = [convert(inner) for inner in value]
                 if quotes:
                     pieces = [_quote(piece) for piece in pieces]
-                response.headers.append((wire_name, ", ".join(pieces)))
+                response.headers.append((wire_name, header_text(", ".join(pieces))))
 
         return write_list
     convert = text_writer(member, timestamp_form="rfc822")
@@ -176,7 +176,7 @@ def _prefix_writer(name: str, member: Shape) -> WriteResponse:
 
     def write(result: Any, response: WireResponse) -> None:
         for key, text in (result.get(name) or {}).items():
-            response.headers.append((header_text(prefix + key), header_text(text)))
+            response.headers.append((prefix + _header_name(key), header_text(text)))
 
     return write
 
@@ -197,6 +197,11 @@ def header_text(text: str) -> str:
         character if character.isprintable() or character == "\t" else quote(character)
         for character in text
     )
+
+
+def _header_name(key: str) -> str:
+    """A key that is safe in a header's name: nothing in it can end the name."""
+    return quote(key, safe="!#$%&'*+^`|~")
 
 
 def _quote(piece: str) -> str:
