@@ -374,8 +374,8 @@ def form_pairs(body: bytes) -> list[tuple[str, str]]:
         return parse_qsl(
             body.decode(),
             keep_blank_values=True,
+            errors="strict",
             max_num_fields=query.PARAMETERS_MAX,
-            strict_parsing=False,
         )
     except (UnicodeDecodeError, ValueError) as error:
         raise WireError("MalformedQueryString", "The request's form cannot be read") from error
@@ -408,7 +408,7 @@ def _payload_reader(
         streams = bool(member.get("streaming"))
         return lambda body: body if streams or body else None
     if member.type == "string":
-        return lambda body: body.decode() if body else None
+        return lambda body: _decoded(body) if body else None
     assert parse_body is not None
     return parse_body
 
@@ -494,6 +494,13 @@ def _body_names(shape: Shape, elsewhere: tuple[str, ...]) -> frozenset[str] | No
     return frozenset(
         name for name, member in shape.members.items() if member.get("location") not in elsewhere
     )
+
+
+def _decoded(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise WireError("SerializationException", "The request body is not UTF-8") from error
 
 
 def _load_json(body: bytes) -> Any:

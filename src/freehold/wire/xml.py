@@ -33,7 +33,8 @@ class Element:
 def parse(document: bytes) -> Element:
     """Return the root element; WireError MalformedXML if there is none."""
     builder = _Builder()
-    parser = expat.ParserCreate(namespace_separator="\x1f")
+    # Every service writes and reads UTF-8; another encoding's name would make expat ask Python for it.
+    parser = expat.ParserCreate("UTF-8", namespace_separator="\x1f")
     parser.buffer_text = True
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
@@ -74,7 +75,9 @@ class _Builder:
         self._open.pop()
 
     def text(self, text: str) -> None:
-        self._open[-1].text += text
+        # Text between elements means nothing.
+        if not self._open[-1].children:
+            self._open[-1].text += text
 
 
 def _local(name: str) -> str:
