@@ -18,6 +18,7 @@ Parse = Callable[[WireRequest], dict[str, Any]]
 Serialize = Callable[[Any, str], WireResponse]
 
 _EMPTY_JSON = b"{}"
+_JSON_DEPTH_SURE = 128
 
 
 class Codec(Protocol):
@@ -55,14 +56,14 @@ class _Json:
         return lambda request: read(_load_json(request.body))
 
     def serializer(self, name: str, operation: dict[str, Any], output: Shape | None) -> Serialize:
-        headers = [self._content_type]
+        content_type = self._content_type
         if output is None:
-            return lambda result, request_id: WireResponse(headers=headers, body=_EMPTY_JSON)
+            return lambda result, request_id: WireResponse(headers=[content_type], body=_EMPTY_JSON)
         write = _json_document(self._documents, output)
         if _event_stream_member(output) is not None:
             compile_document = partial(_json_document, self._documents)
             return _event_stream_serializer(output, compile_document, self._content_type[1])
-        return lambda result, request_id: WireResponse(headers=headers, body=write(result))
+        return lambda result, request_id: WireResponse(headers=[content_type], body=write(result))
 
     def error(
         self, code: str, message: str, shape: Shape | None, members: dict[str, Any], request_id: str
@@ -104,12 +105,13 @@ class _Cbor:
 
     def serializer(self, name: str, operation: dict[str, Any], output: Shape | None) -> Serialize:
         if output is None:
-            headers = self._headers[1:]
-            return lambda result, request_id: WireResponse(headers=headers, body=b"")
+            return lambda result, request_id: WireResponse(headers=self._headers[1:], body=b"")
         write = self._document(output)
         if _event_stream_member(output) is not None:
             return _event_stream_serializer(output, self._document, "application/cbor")
-        return lambda result, request_id: WireResponse(headers=self._headers, body=write(result))
+        return lambda result, request_id: WireResponse(
+            headers=list(self._headers), body=write(result)
+        )
 
     def _document(self, shape: Shape) -> Callable[[Any], bytes]:
         write = self._documents.writer(shape) or _same
@@ -294,7 +296,6 @@ class _Query:
         write = None if output is None else self._writers.content(output)
         namespace = f' xmlns="{xml.escape(self._namespace)}"' if self._namespace else ""
         head = f"{_XML_HEAD}<{name}Response{namespace}>"
-        headers = [self._content_type]
 
         def serialize(result: Any, request_id: str) -> WireResponse:
             out = [head]
@@ -308,7 +309,7 @@ class _Query:
                 f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>"
                 f"</{name}Response>"
             )
-            return WireResponse(headers=headers, body="".join(out).encode())
+            return WireResponse(headers=[self._content_type], body="".join(out).encode())
 
         return serialize
 
@@ -507,9 +508,17 @@ def _load_json(body: bytes) -> Any:
     if not body:
         return {}
     try:
-        return orjson.loads(body)
+        document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise WireError("SerializationException", "The request body is not valid JSON") from error
+    if body.count(b"{") + body.count(b"[") > _JSON_DEPTH_SURE:
+        # orjson reads 1024 levels and writes 254: what goes deeper could never be answered, and
+        # readers would exhaust the stack.
+        try:
+            orjson.dumps(document)
+        except orjson.JSONEncodeError as error:
+            raise WireError("SerializationException", "The request body is too deep") from error
+    return document
 
 
 def _json_document(documents: Documents, shape: Shape) -> Callable[[Any], bytes]:
