@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from botocore.awsrequest import prepare_request_dict
 from botocore.loaders import Loader
@@ -50,7 +50,7 @@ def request_of(operation: OperationModel, params: dict[str, Any]) -> tuple[str, 
     made = serializer.serialize_to_request(params, operation)
     prepare_request_dict(made, "http://localhost")
     url = urlsplit(made["url"])
-    body = made["body"]
+    body = urlencode(made["body"]) if isinstance(made["body"], dict) else made["body"]
     return url.path, WireRequest(
         method=made["method"],
         query=parse_qsl(url.query, keep_blank_values=True),
