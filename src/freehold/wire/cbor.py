@@ -107,6 +107,8 @@ def _read_indefinite(document: bytes, position: int, major: int, depth: int) -> 
 
 
 def _read_tag(document: bytes, position: int, tag: int, depth: int) -> tuple[Any, int]:
+    if b"\xc0" <= document[position : position + 1] <= b"\xdf":
+        raise CborError("a tag of a tag")
     value, position = _read_item(document, position, depth + 1)
     if tag == 1 and type(value) in (int, float):
         return value, position
