@@ -448,7 +448,7 @@ class Environment:
         if self._freeze_timer is not None:
             self._freeze_timer.cancel()
         if self._asked is not None and not self._asked.done():
-            self._asked.cancel()
+            self._asked.set_result(Response(410, [], b""))
         for listener in self._listeners:
             listener.close()
         for pipe in self._pipes:
