@@ -55,14 +55,6 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...] = ()
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer that needs more than the model says: another status (206, 304), further headers."""
-
-    result: dict[str, Any]
-    status: int | None = None
-    headers: tuple[tuple[str, str], ...] = ()
-
-
 AccessRule = Callable[[Any, Params], Iterable[Access]]
 ResourceRule = Callable[[Any, Params], str]
 

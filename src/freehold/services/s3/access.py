@@ -1,5 +1,6 @@
-"""What each request needs to be allowed ("Actions, resources, and condition keys for Amazon S3", Service
-Authorization Reference). A bucket that is not there is NoSuchBucket to everybody."""
+"""What each request needs to be allowed ("Actions, resources, and condition keys for Amazon S3",
+Service Authorization Reference). A bucket that is not there is NoSuchBucket to everybody.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +51,7 @@ def on_object(action: str) -> Rule:
 
 
 def on_version(action: str, version_action: str) -> Rule:
-    """For operations whose action has another name when a version is named. Knows the object's tags."""
+    """For actions with another name where a version is named. Knows the object's tags."""
 
     def rule(call: Call, params: Params) -> Iterable[Access]:
         bucket = load_bucket(call, params)
@@ -132,7 +133,7 @@ def is_allowed(call: Call, access: Access) -> bool:
 
 
 def missing(call: Call, bucket: Bucket, error: AwsError) -> AwsError:
-    """The error for a key that is not there: only who may list the bucket may know that it is not."""
+    """The error for a missing key: only who may list the bucket may know that it is."""
     if error.code not in ("NoSuchKey", "NoSuchVersion"):
         return error
     access = allow(call, bucket, "s3:ListBucket", bucket.arn, {})

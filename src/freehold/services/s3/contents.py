@@ -1,8 +1,9 @@
 """Bodies: received into the store or onto disk, given out again, shared, and released.
 
-A body of at most SMALL_BYTES_MAX is kept in the store with its object, so that many small puts share
-one sync. A larger one is a blob, whole and synced before any record names it. An upload that fails in
-between leaves a blob without a Content, which `store.contents_in_use` tells to whoever collects orphans.
+A body of at most SMALL_BYTES_MAX is kept in the store with its object, so that many small puts
+share one sync. A larger one is a blob, whole and synced before any record names it. An upload that
+fails in between leaves a blob without a Content, which `store.contents_in_use` tells to whoever
+collects orphans.
 """
 
 from __future__ import annotations
@@ -96,9 +97,7 @@ def share(call: Call, content_id: str) -> None:
     """One more record names this content."""
     if content_id:
         content = _content(call, content_id)
-        store.save_content(
-            call.tx, content_id, replace(content, references=content.references + 1)
-        )
+        store.save_content(call.tx, content_id, replace(content, references=content.references + 1))
 
 
 def release(call: Call, content_id: str) -> None:
@@ -267,7 +266,7 @@ def _content(call: Call, content_id: str) -> Content:
 
 
 async def _stream(body: Any) -> AsyncIterator[bytes]:
-    """The pieces of a body: http.Body, an iterator of bytes, bytes (from another service), or none."""
+    """The pieces of a body: http.Body, an iterator of bytes, bytes (in process), or none."""
     if body is None:
         return
     if isinstance(body, (bytes, bytearray, memoryview)):

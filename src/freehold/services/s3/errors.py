@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from freehold.kernel.errors import AwsError
 
 Headers = tuple[tuple[str, str], ...]
@@ -16,8 +18,8 @@ def no_such_bucket(name: str) -> AwsError:
 def bucket_already_exists(name: str) -> AwsError:
     return AwsError(
         "BucketAlreadyExists",
-        "The requested bucket name is not available. The bucket namespace is shared by all users of "
-        "the system. Please select a different name and try again.",
+        "The requested bucket name is not available. The bucket namespace is shared by all users "
+        "of the system. Please select a different name and try again.",
         status=409,
         BucketName=name,
     )
@@ -49,8 +51,8 @@ def invalid_bucket_name(name: str) -> AwsError:
 def illegal_location(location: str | None) -> AwsError:
     return AwsError(
         "IllegalLocationConstraintException",
-        f"The {location or 'unspecified'} location constraint is incompatible for the region specific "
-        "endpoint this request was sent to.",
+        f"The {location or 'unspecified'} location constraint is incompatible for the region "
+        "specific endpoint this request was sent to.",
     )
 
 
@@ -98,8 +100,9 @@ def access_denied() -> AwsError:
 def public_policy_blocked(name: str, who: str) -> AwsError:
     return AwsError(
         "AccessDenied",
-        f'User: {who} is not authorized to perform: s3:PutBucketPolicy on resource: "arn:aws:s3:::{name}" '
-        "because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.",
+        f"User: {who} is not authorized to perform: s3:PutBucketPolicy on resource: "
+        f'"arn:aws:s3:::{name}" because public policies are prevented by the BlockPublicPolicy '
+        "setting in S3 Block Public Access.",
         status=403,
     )
 
@@ -161,8 +164,8 @@ def entity_too_small(size: int, size_min: int, number: int, etag: str) -> AwsErr
 def invalid_part(upload_id: str, number: int, etag: str) -> AwsError:
     return AwsError(
         "InvalidPart",
-        "One or more of the specified parts could not be found.  The part may not have been uploaded, "
-        "or the specified entity tag may not match the part's entity tag.",
+        "One or more of the specified parts could not be found.  The part may not have been "
+        "uploaded, or the specified entity tag may not match the part's entity tag.",
         UploadId=upload_id,
         PartNumber=str(number),
         ETag=etag,
@@ -223,9 +226,8 @@ def bad_md5(expected: str, calculated: str) -> AwsError:
 
 
 def invalid_digest(value: str) -> AwsError:
-    return AwsError(
-        "InvalidDigest", "The Content-MD5 you specified was invalid.", **{"Content-MD5": value}
-    )
+    members: dict[str, Any] = {"Content-MD5": value}
+    return AwsError("InvalidDigest", "The Content-MD5 you specified was invalid.", **members)
 
 
 def invalid_checksum(header: str) -> AwsError:

@@ -1,7 +1,7 @@
-"""Lifecycle, applied: at midnight UTC a chain of tasks goes over a bucket, a page of keys at a time.
+"""Lifecycle, applied: at midnight UTC a chain of tasks goes over a bucket, page by page.
 
-The chain's number is in the bucket's configuration: a new configuration begins a new chain, and a task of
-an older one ends when it sees that.
+The chain's number is in the bucket's configuration: a new configuration begins a new chain, and a
+task of an older one ends when it sees that.
 """
 
 from __future__ import annotations
@@ -79,7 +79,11 @@ def _expire_objects(
             marker = versions.delete(call, bucket, key)
             kind = "Delete" if marker is None else "DeleteMarkerCreated"
             events.happened(
-                call, bucket, f"LifecycleExpiration:{kind}", key, found if marker is None else marker
+                call,
+                bucket,
+                f"LifecycleExpiration:{kind}",
+                key,
+                found if marker is None else marker,
             )
         elif outcome.storage_class is not None:
             moved = replace(found, storage_class=outcome.storage_class)

@@ -17,8 +17,9 @@ class PublicAccessBlock(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bucket(msgspec.Struct, frozen=True, kw_only=True):
-    """A bucket, with what every request needs. `id` is new for each bucket, also for a name used before,
-    so that nothing a deleted bucket leaves behind shows in its successor."""
+    """A bucket, with what every request needs. `id` is new for each bucket, also for a name used
+    before, so that nothing a deleted bucket leaves behind shows in its successor.
+    """
 
     name: str
     id: str
@@ -65,9 +66,9 @@ class Checksum(msgspec.Struct, frozen=True, kw_only=True):
 class Object(msgspec.Struct, frozen=True, kw_only=True):
     """A version of an object, or a delete marker.
 
-    `stamp` orders the versions of a key, newest first, and names this one's small body. `version` is
-    what the API calls the version: the stamp, or "null". `content` is the id of the body's content,
-    or "" for a small one, which is stored in the store under the stamp.
+    `stamp` orders the versions of a key, newest first, and names this one's small body. `version`
+    is what the API calls the version: the stamp, or "null". `content` is the id of the body's
+    content, or "" for a small one, which is stored in the store under the stamp.
     """
 
     stamp: str
@@ -97,8 +98,9 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
 class Content(msgspec.Struct, frozen=True, kw_only=True):
     """A body on disk: one blob whose id is the content's, or pieces in order.
 
-    Copies of an object share it: `references` counts the objects and parts that name it. At 0 it stays a
-    while for the readers who have begun. A piece's own Content says that its blob is in use.
+    Copies of an object share it: `references` counts the objects and parts that name it. At 0 it
+    stays a while for the readers who have begun. A piece's own Content says that its blob is in
+    use.
     """
 
     references: int = 1
@@ -106,7 +108,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
-    """A multipart upload in progress. Its id begins with the time of its start, so ids order uploads."""
+    """An upload in parts, in progress. Its id begins with the time: ids order uploads."""
 
     key: str
     initiated_at: int
@@ -128,7 +130,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CompletedUpload(msgspec.Struct, frozen=True, kw_only=True):
-    """What the completion of an upload answered, for the client that asks again because it did not hear."""
+    """What the completion of an upload answered, for a client that did not hear it."""
 
     key: str
     etag: str

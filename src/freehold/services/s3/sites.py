@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from email.utils import parsedate_to_datetime
 from html import escape
 from typing import Any
 from urllib.parse import quote, unquote
@@ -30,21 +31,15 @@ _HEADERS = {
 }
 
 
-class _Page(msgspec.Struct, frozen=True, kw_only=True):
-    """What is under a path, and the status it goes out with."""
-
-    found: Object
-    body: Any
-    start: int
-    length: int
-    status: int
-
-
 @service.endpoint("s3-website")
 async def serve_website(call: Call, request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
     """Anybody may ask; what they see is what the bucket's policy shows to everybody."""
     if request.method not in ("GET", "HEAD"):
-        error = AwsError("MethodNotAllowed", "The specified method is not allowed against this resource.", status=405)
+        error = AwsError(
+            "MethodNotAllowed",
+            "The specified method is not allowed against this resource.",
+            status=405,
+        )
         return _error_page(error)
     visitor = call.acting_as(ANONYMOUS)
     response = await visitor.read(_serve, request, endpoint.target or endpoint.name)
@@ -62,7 +57,9 @@ async def answer_preflight(call: Call, request: HttpRequest, endpoint: Endpoint)
     origin = request.header("origin")
     method = request.header("access-control-request-method")
     if not origin or not method:
-        return _xml_error(400, "BadRequest", "Insufficient information. Origin request header needed.")
+        return _xml_error(
+            400, "BadRequest", "Insufficient information. Origin request header needed."
+        )
     asked = request.header("access-control-request-headers") or ""
     names = [name.strip() for name in asked.split(",") if name.strip()]
     try:
@@ -75,9 +72,9 @@ async def answer_preflight(call: Call, request: HttpRequest, endpoint: Endpoint)
         return _xml_error(403, "AccessForbidden", message)
     if headers is None:
         message = (
-            "CORSResponse: This CORS request is not allowed. This is usually because the evalution of "
-            "Origin, request method / Access-Control-Request-Method or Access-Control-Request-Headers "
-            "are not whitelisted by the resource's CORS spec."
+            "CORSResponse: This CORS request is not allowed. This is usually because the "
+            "evalution of Origin, request method / Access-Control-Request-Method or "
+            "Access-Control-Request-Headers are not whitelisted by the resource's CORS spec."
         )
         return _xml_error(403, "AccessForbidden", message)
     return HttpResponse(status=200, headers=headers)
@@ -237,7 +234,6 @@ def _http_date(moment: int) -> str:
 def _moment(header: str | None) -> float | None:
     """A date that cannot be read is as good as none (RFC 9110, section 13.1.3)."""
     try:
-        found = datetime.datetime.strptime(header or "", _DATE)
+        return parsedate_to_datetime(header or "").timestamp()
     except ValueError:
         return None
-    return found.replace(tzinfo=datetime.UTC).timestamp()

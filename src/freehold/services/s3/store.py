@@ -9,9 +9,9 @@ and all that it holds is in its account and region, under its id:
 
     (s3, account, "", owned, name)                             OwnedBucket, for ListBuckets
     (s3, account, region, configuration, bucket_id, kind)      Configuration
-    (s3, account, region, object, bucket_id, key)              the newest version, if it is no delete marker
-    (s3, account, region, version, bucket_id, key, stamp)      every other version and every delete marker
-    (s3, account, region, null, bucket_id, key)                the stamp of a null version among the others
+    (s3, account, region, object, bucket_id, key)              the newest, unless a delete marker
+    (s3, account, region, version, bucket_id, key, stamp)      all other versions, delete markers
+    (s3, account, region, null, bucket_id, key)                the stamp of an older null version
     (s3, account, region, small, bucket_id, stamp)             the bytes of a small body
     (s3, account, region, upload, bucket_id, key, upload_id)   Upload
     (s3, account, region, part, bucket_id, upload_id, number)  Part
@@ -57,7 +57,6 @@ _small = Space("s3", "small")
 _uploads = Records("s3", "upload", Upload)
 _parts = Records("s3", "part", Part)
 _completed = Records("s3", "completed", CompletedUpload)
-_object_decoder = msgspec.msgpack.Decoder(Object)
 
 
 # Buckets
@@ -170,13 +169,21 @@ def delete_null_stamp(tx: Transaction, bucket: Bucket, key: str) -> None:
     tx.delete(_nulls.key(_scope(bucket), bucket.id, key))
 
 
+_SPACES = {"object": _objects.space, "version": _versions.space, "upload": _uploads.space}
+_DECODERS: dict[str, msgspec.msgpack.Decoder[Any]] = {
+    "object": msgspec.msgpack.Decoder(Object),
+    "version": msgspec.msgpack.Decoder(Object),
+    "upload": msgspec.msgpack.Decoder(Upload),
+}
+
+
 class Listing:
     """Keys of a bucket in their order, from any place on, with leaps over what is not wanted."""
 
     def __init__(self, tx: Transaction, bucket: Bucket, records: str, prefix: str) -> None:
-        space = {"object": _objects, "version": _versions, "upload": _uploads}[records].space
+        space = _SPACES[records]
         self._tx = tx
-        self._decode = {"upload": _upload_decoder}.get(records, _object_decoder).decode
+        self._decode = _DECODERS[records].decode
         self._scope = _scope(bucket)
         self._space = space
         self._bucket_id = bucket.id
@@ -189,7 +196,7 @@ class Listing:
     def leap_after(self, *key: str) -> None:
         """Go on after this key (or key and stamp), and whatever is below it."""
         at = self._space.key(self._scope, self._bucket_id, *key)
-        # What continues a string goes on with 0xff after its closing 0x00; other elements with less.
+        # After a string's closing 0x00, a longer string goes on with 0xff, an element with less.
         self._start = max(self._start, at + b"\xfe")
 
     def read(self, limit: int) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -202,9 +209,6 @@ class Listing:
         # A string ends in 0x00; without that it is the beginning of all strings with this prefix.
         start = self._space.key(self._scope, self._bucket_id, prefix)[:-1]
         return start, prefix_range(start)[1]
-
-
-_upload_decoder = msgspec.msgpack.Decoder(Upload)
 
 
 # Bodies
@@ -287,9 +291,7 @@ def list_parts_of(
         yield key[2], part
 
 
-def delete_part(
-    tx: Transaction, scope: Scope, bucket_id: str, upload_id: str, number: int
-) -> None:
+def delete_part(tx: Transaction, scope: Scope, bucket_id: str, upload_id: str, number: int) -> None:
     _parts.delete(tx, scope, bucket_id, upload_id, number)
 
 
@@ -325,8 +327,5 @@ def delete_completed(tx: Transaction, scope: Scope, bucket_id: str, upload_id: s
     _completed.delete(tx, scope, bucket_id, upload_id)
 
 
-def scope_of(bucket: Bucket) -> Scope:
+def _scope(bucket: Bucket) -> Scope:
     return Scope(bucket.account, bucket.region)
-
-
-_scope = scope_of

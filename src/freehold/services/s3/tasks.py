@@ -1,4 +1,4 @@
-"""What S3 does later: erasing what nothing names any more, telling what happened, expiring objects."""
+"""What S3 does later: erasing what nothing names any more, telling what happened."""
 
 from __future__ import annotations
 
@@ -51,9 +51,7 @@ def erase_upload(call: Call, payload: dict[str, Any]) -> None:
     scope = Scope(payload["Account"], payload["Region"])
     bucket_id, upload_id = payload["Bucket"], payload["Upload"]
     parts = list(
-        store.list_parts_of(
-            call.tx, scope, bucket_id, upload_id, after=0, limit=ERASED_AT_ONCE_MAX
-        )
+        store.list_parts_of(call.tx, scope, bucket_id, upload_id, after=0, limit=ERASED_AT_ONCE_MAX)
     )
     for number, part in parts:
         contents.release(call, part.content)
@@ -84,7 +82,7 @@ def forget_completed(call: Call, payload: dict[str, Any]) -> None:
 
 @service.task("DeliverEvent")
 async def deliver_event(call: Call, payload: dict[str, Any]) -> None:
-    """Tell one target what happened. One that keeps refusing is given up, which is said in the log."""
+    """Tell one target what happened. One that keeps refusing is given up, and logged."""
     try:
         await _deliver(call, payload)
     except AwsError as error:
@@ -138,5 +136,3 @@ async def _invoke(
         account=where.account if where else payload["Account"],
         region=where.region if where else payload["Region"],
     )
-
-

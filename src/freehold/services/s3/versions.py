@@ -1,7 +1,8 @@
 """How the versions of a key succeed each other ("How S3 Versioning works", S3 user guide).
 
-The newest version is the key's object, unless it is a delete marker. Everything else is kept as a version.
-A bucket that was never versioned has only objects. All here runs in the call's transaction.
+The newest version is the key's object, unless it is a delete marker. Everything else is kept as a
+version. A bucket that was never versioned has only objects. All here runs in the call's
+transaction.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def change(call: Call, bucket: Bucket, key: str, changed: Object) -> None:
 
 
 def delete(call: Call, bucket: Bucket, key: str, if_match: str | None = None) -> Object | None:
-    """Delete what is current; returns the delete marker that takes its place in a versioned bucket."""
+    """Delete what is current; returns the delete marker that takes its place, if one does."""
     current = store.load_object(call.tx, bucket, key)
     conditions.check_delete(if_match, key, current)
     if not bucket.versioning:
@@ -96,7 +97,7 @@ def delete(call: Call, bucket: Bucket, key: str, if_match: str | None = None) ->
 def delete_version(
     call: Call, bucket: Bucket, key: str, version: str, if_match: str | None = None
 ) -> Object | None:
-    """Delete a version for good; the one before it becomes the object again. None if there is none."""
+    """Delete a version for good, so that the one before it is current. None if there is none."""
     check_version(version)
     current = store.load_object(call.tx, bucket, key)
     if current is not None and current.version == version:
@@ -119,9 +120,7 @@ def check_version(version: str) -> None:
         raise errors.invalid_argument("Invalid version id specified", "versionId", version)
 
 
-def _stamped(
-    call: Call, bucket: Bucket, key: str, current: Object | None, draft: Object
-) -> Object:
+def _stamped(call: Call, bucket: Bucket, key: str, current: Object | None, draft: Object) -> Object:
     newest = current
     if newest is None and bucket.versioning:
         newest = store.newest_version(call.tx, bucket, key)

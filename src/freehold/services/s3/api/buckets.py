@@ -71,15 +71,15 @@ def delete_bucket(call: Call, params: Params) -> None:
     call.later("EraseBucket", payload)
 
 
-@service.operation("HeadBucket", reads=True, anonymous=True, access=access.on_bucket("s3:ListBucket"))
+@service.operation(
+    "HeadBucket", reads=True, anonymous=True, access=access.on_bucket("s3:ListBucket")
+)
 def head_bucket(call: Call, params: Params) -> dict[str, Any]:
     bucket = access.load_bucket(call, params)
     return {"BucketRegion": bucket.region, "BucketArn": bucket.arn, "AccessPointAlias": False}
 
 
-@service.operation(
-    "GetBucketLocation", reads=True, access=access.on_bucket("s3:GetBucketLocation")
-)
+@service.operation("GetBucketLocation", reads=True, access=access.on_bucket("s3:GetBucketLocation"))
 def get_bucket_location(call: Call, params: Params) -> dict[str, Any]:
     """us-east-1 is told by an empty answer."""
     region = access.load_bucket(call, params).region
@@ -134,8 +134,9 @@ def forget_website(call: Call, bucket: Bucket) -> None:
 
 
 def _region(call: Call, configuration: dict[str, Any]) -> str:
-    """The region of the endpoint that was called; a constraint may only repeat it, or, at us-east-1's,
-    choose another."""
+    """The region of the endpoint that was called; a constraint may only repeat it, or, at
+    us-east-1's, choose another.
+    """
     for member in ("Location", "Bucket"):
         if configuration.get(member):
             raise not_implemented(f"CreateBucketConfiguration.{member} (directory buckets)")

@@ -1,7 +1,7 @@
-"""What is configured on a bucket: policy, public access, versioning, tags, CORS, website, and so on.
+"""What is configured on a bucket: policy, public access, versioning, tags, CORS, and so on.
 
-Where a configuration can only be what it is here (no replication, no object lock), reading it gives AWS's
-answer for a bucket without it; asking for it is refused by name.
+Where a configuration can only be what it is here (no replication, no object lock), reading it gives
+AWS's answer for a bucket without it; asking for it is refused by name.
 """
 
 from __future__ import annotations
@@ -87,9 +87,7 @@ def _with_policy(call: Call, params: Params) -> Bucket:
 # Public access block, ownership, ACL
 
 
-@service.operation(
-    "PutPublicAccessBlock", access=access.on_bucket("s3:PutBucketPublicAccessBlock")
-)
+@service.operation("PutPublicAccessBlock", access=access.on_bucket("s3:PutBucketPublicAccessBlock"))
 def put_public_access_block(call: Call, params: Params) -> None:
     bucket = access.load_bucket(call, params)
     wanted = params["PublicAccessBlockConfiguration"]
@@ -190,9 +188,7 @@ def get_bucket_versioning(call: Call, params: Params) -> dict[str, Any]:
     return {"Status": access.load_bucket(call, params).versioning or None}
 
 
-@service.operation(
-    "PutBucketEncryption", access=access.on_bucket("s3:PutEncryptionConfiguration")
-)
+@service.operation("PutBucketEncryption", access=access.on_bucket("s3:PutEncryptionConfiguration"))
 def put_bucket_encryption(call: Call, params: Params) -> None:
     bucket = access.load_bucket(call, params)
     document = params["ServerSideEncryptionConfiguration"]
@@ -252,9 +248,7 @@ def delete_bucket_tagging(call: Call, params: Params) -> None:
 
 def _system_tags(call: Call, bucket: Bucket) -> dict[str, str]:
     found = store.load_configuration(call.tx, bucket, "tagging") or {"TagSet": []}
-    return {
-        tag["Key"]: tag["Value"] for tag in found["TagSet"] if tag["Key"].startswith("aws:")
-    }
+    return {tag["Key"]: tag["Value"] for tag in found["TagSet"] if tag["Key"].startswith("aws:")}
 
 
 def _save_tags(call: Call, bucket: Bucket, wanted: dict[str, str]) -> None:
@@ -349,9 +343,7 @@ def get_bucket_lifecycle_configuration(call: Call, params: Params) -> dict[str, 
     }
 
 
-@service.operation(
-    "DeleteBucketLifecycle", access=access.on_bucket("s3:PutLifecycleConfiguration")
-)
+@service.operation("DeleteBucketLifecycle", access=access.on_bucket("s3:PutLifecycleConfiguration"))
 def delete_bucket_lifecycle(call: Call, params: Params) -> None:
     lifecycle.end(call, access.load_bucket(call, params))
 
@@ -409,9 +401,7 @@ def get_bucket_request_payment(call: Call, params: Params) -> dict[str, Any]:
     return {"Payer": "BucketOwner"}
 
 
-@service.operation(
-    "PutBucketRequestPayment", access=access.on_bucket("s3:PutBucketRequestPayment")
-)
+@service.operation("PutBucketRequestPayment", access=access.on_bucket("s3:PutBucketRequestPayment"))
 def put_bucket_request_payment(call: Call, params: Params) -> None:
     access.load_bucket(call, params)
     payer = params["RequestPaymentConfiguration"]["Payer"]

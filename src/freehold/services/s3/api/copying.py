@@ -36,9 +36,7 @@ def parse_source(header: str) -> Source:
         raise not_implemented("copying from access points")
     bucket, slash, key = unquote(path).removeprefix("/").partition("/")
     if not slash or not bucket or not key:
-        raise errors.invalid_argument(
-            "Invalid copy source object key", "x-amz-copy-source", header
-        )
+        raise errors.invalid_argument("Invalid copy source object key", "x-amz-copy-source", header)
     version = parse_qs(query).get("versionId", [None])[0]
     return Source(bucket, key, version)
 
@@ -54,7 +52,8 @@ def find_source(call: Call, params: Params) -> tuple[Bucket, Object]:
         raise access.missing(call, bucket, error) from None
     if found.is_marker:
         raise errors.invalid_request(
-            "The source of a copy request may not specifically refer to a delete marker by version id."
+            "The source of a copy request may not specifically refer to a delete marker by version "
+            "id."
         )
     conditions.check_copy_source(params, found)
     return bucket, found
@@ -91,8 +90,8 @@ def copy_object(call: Call, params: Params) -> dict[str, Any]:
     _check_self_copy(params, bucket)
     if source.size > COPY_BYTES_MAX:
         raise errors.invalid_request(
-            "The specified copy source is larger than the maximum allowable size for a copy source: "
-            f"{COPY_BYTES_MAX}"
+            "The specified copy source is larger than the maximum allowable size for a copy "
+            f"source: {COPY_BYTES_MAX}"
         )
     _check_checksum(params, source)
     contents.share(call, source.content)
@@ -152,4 +151,6 @@ def _check_checksum(params: Params, source: Object) -> None:
     """A copy keeps the checksum of its source; another algorithm would mean reading every byte."""
     wanted = params.get("ChecksumAlgorithm")
     if wanted is not None and (source.checksum is None or source.checksum.algorithm != wanted):
-        raise not_implemented(f"CopyObject with ChecksumAlgorithm={wanted}, which its source lacks,")
+        raise not_implemented(
+            f"CopyObject with ChecksumAlgorithm={wanted}, which its source lacks,"
+        )

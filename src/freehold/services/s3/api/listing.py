@@ -94,9 +94,7 @@ def list_objects(call: Call, params: Params) -> dict[str, Any]:
         "MaxKeys": limit,
         "EncodingType": params.get("EncodingType"),
         "IsTruncated": page.is_truncated,
-        "Contents": [
-            _shown_object(encode, bucket, key, found) for (key,), found in page.entries
-        ],
+        "Contents": [_shown_object(encode, bucket, key, found) for (key,), found in page.entries],
         "CommonPrefixes": [{"Prefix": encode(common)} for common in page.prefixes],
     }
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from freehold.kernel.call import Call
 from freehold.kernel.errors import AwsError, not_implemented
-from freehold.kernel.service import Params
+from freehold.kernel.service import Access, Params
 from freehold.services.s3 import access, contents, errors, events, owners, store, versions
 from freehold.services.s3.contents import Received
 from freehold.services.s3.records import Bucket, Object
@@ -59,7 +59,7 @@ def _put(call: Call, params: Params, draft: Draft, received: Received) -> dict[s
     }
 
 
-def _delete_access(call: Call, params: Params) -> list[access.Access]:
+def _delete_access(call: Call, params: Params) -> list[Access]:
     bucket = access.load_bucket(call, params)
     version = params.get("VersionId")
     action = "s3:DeleteObject" if version is None else "s3:DeleteObjectVersion"
@@ -73,7 +73,7 @@ def delete_object(call: Call, params: Params) -> dict[str, Any]:
     return _delete(call, bucket, params["Key"], params.get("VersionId"), params.get("IfMatch"))
 
 
-def _may_use_bucket(call: Call, params: Params) -> list[access.Access]:
+def _may_use_bucket(call: Call, params: Params) -> list[Access]:
     access.load_bucket(call, params)
     return []
 
@@ -196,9 +196,7 @@ def _delete(
 def _find(call: Call, params: Params, method: str) -> tuple[Bucket, Object]:
     bucket = access.load_bucket(call, params)
     try:
-        found = versions.find_readable(
-            call, bucket, params["Key"], params.get("VersionId"), method
-        )
+        found = versions.find_readable(call, bucket, params["Key"], params.get("VersionId"), method)
     except AwsError as error:
         raise access.missing(call, bucket, error) from None
     return bucket, found

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import quote
 
-
 from freehold.kernel.call import Call
 from freehold.kernel.errors import AwsError
 from freehold.kernel.service import Access, Params
-from freehold.services.s3 import access, contents, errors, events, owners, store, tasks, versions
+from freehold.services.s3 import access, contents, events, owners, store, tasks, versions
 from freehold.services.s3.api import copying
 from freehold.services.s3.contents import Received
 from freehold.services.s3.records import (
@@ -118,24 +117,18 @@ def complete_multipart_upload(call: Call, params: Params) -> dict[str, Any]:
         return _completed(call, bucket, done)
     upload = store.load_upload(call.tx, bucket, key, upload_id)
     named = (params.get("MultipartUpload") or {}).get("Parts") or []
-    uploaded = dict(
-        store.list_parts(call.tx, bucket, upload_id, after=0, limit=store.PARTS_MAX)
-    )
+    uploaded = dict(store.list_parts(call.tx, bucket, upload_id, after=0, limit=store.PARTS_MAX))
     parts = multipart.chosen(upload_id, upload, named, uploaded)
     checksum = multipart.whole_checksum(upload, [part for _, part in parts])
     multipart.check_whole(params, sum(part.size for _, part in parts), checksum)
-    made = versions.put(
-        call, bucket, key, _assemble(call, upload, parts, checksum), b"", params
-    )
+    made = versions.put(call, bucket, key, _assemble(call, upload, parts, checksum), b"", params)
     chosen = {number for number, _ in parts}
     for number, part in uploaded.items():
         if number not in chosen:
             contents.release(call, part.content)
     store.clear_parts(call.tx, bucket, upload_id)
     store.delete_upload(call.tx, bucket, key, upload_id)
-    done = CompletedUpload(
-        key=key, etag=made.etag, version=made.version, checksum=made.checksum
-    )
+    done = CompletedUpload(key=key, etag=made.etag, version=made.version, checksum=made.checksum)
     store.save_completed(call.tx, bucket, upload_id, done)
     call.later("ForgetCompleted", _place(bucket, upload_id), due=call.now + tasks.COMPLETED_S)
     events.happened(call, bucket, "ObjectCreated:CompleteMultipartUpload", key, made)
@@ -283,5 +276,3 @@ def _place(bucket: Bucket, upload_id: str) -> dict[str, Any]:
         "Region": bucket.region,
         "Upload": upload_id,
     }
-
-

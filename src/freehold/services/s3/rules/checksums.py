@@ -1,7 +1,7 @@
 """Checksums of objects ("Checking object integrity", S3 user guide).
 
-CRC32C and CRC64NVME are table-driven here, two bytes a step: about 30 MB/s. `zlib` and `hashlib` do the
-rest at full speed.
+CRC32C and CRC64NVME are table-driven here, two bytes a step: about 30 MB/s. `zlib` and `hashlib` do
+the rest at full speed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Hasher(Protocol):
 
 
 class Algorithm(NamedTuple):
-    """`polynomial` is that of a CRC, reflected; 0 for a hash. `slow` asks for a thread of its own."""
+    """`polynomial` is that of a CRC, reflected; 0 for a hash. `slow` asks for a thread."""
 
     name: str
     size: int

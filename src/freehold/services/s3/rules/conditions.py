@@ -1,4 +1,4 @@
-"""Conditional requests ("Add preconditions to S3 operations", S3 user guide; RFC 9110, section 13)."""
+"""Conditional requests ("Add preconditions to S3 operations"; RFC 9110, section 13)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ Verdict = Literal["serve", "not-modified"]
 def check_read(params: Mapping[str, Any], found: Object) -> Verdict:
     """Whether to serve an object; PreconditionFailed if not at all.
 
-    A matching If-Match outweighs If-Unmodified-Since, and If-None-Match outweighs If-Modified-Since.
+    A matching If-Match outweighs If-Unmodified-Since, and If-None-Match outweighs
+    If-Modified-Since.
     """
     failed = _failed_guard(params, found, "")
     if failed is not None:

@@ -21,8 +21,7 @@ def check(document: Mapping[str, Any]) -> None:
             if method not in _METHODS:
                 raise AwsError(
                     "InvalidRequest",
-                    "Found unsupported HTTP method in CORS config. Unsupported method is "
-                    f"{method}",
+                    f"Found unsupported HTTP method in CORS config. Unsupported method is {method}",
                 )
         for name in ("AllowedOrigins", "AllowedHeaders"):
             for value in rule.get(name) or ():
@@ -81,9 +80,7 @@ def _headers(rule: Mapping[str, Any], origin: str) -> Headers:
         found.append(("access-control-max-age", str(rule["MaxAgeSeconds"])))
     if not any_origin:
         found.append(("access-control-allow-credentials", "true"))
-    found.append(
-        ("vary", "Origin, Access-Control-Request-Headers, Access-Control-Request-Method")
-    )
+    found.append(("vary", "Origin, Access-Control-Request-Headers, Access-Control-Request-Method"))
     return tuple(found)
 
 

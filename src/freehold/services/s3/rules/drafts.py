@@ -91,7 +91,7 @@ def storage_class(params: Mapping[str, Any]) -> str:
 
 
 def check_acl(params: Mapping[str, Any]) -> None:
-    """With BucketOwnerEnforced, an ACL may only say what holds anyway: the bucket's owner has all."""
+    """With BucketOwnerEnforced, an ACL may only say what holds anyway."""
     if params.get("ACL") not in (None, "private", "bucket-owner-full-control"):
         raise errors.acl_not_supported()
     if any(params.get(name) is not None for name in _GRANTS):

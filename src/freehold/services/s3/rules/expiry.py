@@ -1,5 +1,6 @@
 """Lifecycle rules: what they may say, and what they say of an object ("Managing the lifecycle of
-objects", S3 user guide). Actions fall due at midnight UTC, as the guide has it."""
+objects", S3 user guide). Actions fall due at midnight UTC, as the guide has it.
+"""
 
 from __future__ import annotations
 
@@ -32,13 +33,15 @@ class Outcome(NamedTuple):
 
 
 def check(document: Mapping[str, Any], new_word: Callable[[int], str]) -> dict[str, Any]:
-    """The configuration, its rules all named; MalformedXML and InvalidRequest as AWS answers them."""
+    """The configuration, its rules all named; MalformedXML, InvalidRequest."""
     rules = document.get("Rules") or []
     if not 1 <= len(rules) <= RULES_MAX:
         raise errors.malformed_xml()
     named = [{**rule, "ID": rule.get("ID") or new_word(48)} for rule in rules]
     if len({rule["ID"] for rule in named}) < len(named):
-        raise AwsError("InvalidArgument", "Rule ID must be unique. Found same ID for more than one rule")
+        raise AwsError(
+            "InvalidArgument", "Rule ID must be unique. Found same ID for more than one rule"
+        )
     for rule in named:
         _check_rule(rule)
     return {"Rules": named}
@@ -65,7 +68,7 @@ def of_current(document: Mapping[str, Any], key: str, found: Object, now: float)
 def of_noncurrent(
     document: Mapping[str, Any], key: str, found: Object, since: float, newer: int, now: float
 ) -> Outcome:
-    """`since` is when it stopped being current, `newer` how many noncurrent versions came after it."""
+    """`since` is when it stopped being current, `newer` how many noncurrent ones are newer."""
     storage_class: str | None = None
     for rule in _covering(document, key, found.size, found.tags):
         expiration = rule.get("NoncurrentVersionExpiration")
@@ -79,7 +82,7 @@ def of_noncurrent(
 
 
 def removes_lone_marker(document: Mapping[str, Any], key: str, marker: Object, now: float) -> bool:
-    """Whether a delete marker with nothing behind it goes. One that Expiration's days cover goes too."""
+    """Whether a delete marker with nothing behind it goes, also when its days are over."""
     for rule in _covering(document, key, 0, {}):
         expiration = rule.get("Expiration") or {}
         if expiration.get("ExpiredObjectDeleteMarker") or _is_due(
@@ -101,7 +104,9 @@ def aborts(document: Mapping[str, Any], upload: Upload, now: float) -> bool:
 
 def _check_rule(rule: Mapping[str, Any]) -> None:
     if len(rule["ID"]) > 255:
-        raise errors.invalid_argument("ID length should not exceed allowed limit of 255", "ID", rule["ID"])
+        raise errors.invalid_argument(
+            "ID length should not exceed allowed limit of 255", "ID", rule["ID"]
+        )
     if rule.get("Prefix") is not None and rule.get("Filter") is not None:
         raise errors.malformed_xml()
     if rule.get("Prefix") is None and rule.get("Filter") is None:
@@ -120,7 +125,8 @@ def _check_rule(rule: Mapping[str, Any]) -> None:
     abort = rule.get("AbortIncompleteMultipartUpload")
     if abort is not None and (abort.get("DaysAfterInitiation") or 0) < 1:
         raise errors.invalid_argument(
-            "'DaysAfterInitiation' for AbortIncompleteMultipartUpload action must be a positive integer",
+            "'DaysAfterInitiation' for AbortIncompleteMultipartUpload action must be a positive "
+            "integer",
             "DaysAfterInitiation",
             str(abort.get("DaysAfterInitiation")),
         )
@@ -138,22 +144,32 @@ def _check_filter(rule: Mapping[str, Any]) -> None:
     if len([value for value in chosen.values() if value is not None]) > 1:
         raise errors.malformed_xml()
     _, tags, least, most = _criteria(rule)
-    if rule.get("AbortIncompleteMultipartUpload") and (tags or least is not None or most is not None):
+    if rule.get("AbortIncompleteMultipartUpload") and (
+        tags or least is not None or most is not None
+    ):
         raise errors.invalid_request(
             "AbortIncompleteMultipartUpload cannot be specified with Tags or object sizes."
         )
 
 
 def _check_expiration(expiration: Mapping[str, Any]) -> None:
-    given = [name for name in ("Days", "Date", "ExpiredObjectDeleteMarker") if expiration.get(name) is not None]
+    given = [
+        name
+        for name in ("Days", "Date", "ExpiredObjectDeleteMarker")
+        if expiration.get(name) is not None
+    ]
     if len(given) != 1:
         raise errors.malformed_xml()
     if given == ["Days"] and expiration["Days"] < 1:
         raise errors.invalid_argument(
-            "'Days' for Expiration action must be a positive integer", "Days", str(expiration["Days"])
+            "'Days' for Expiration action must be a positive integer",
+            "Days",
+            str(expiration["Days"]),
         )
     if given == ["Date"] and expiration["Date"] % DAY_S:
-        raise errors.invalid_argument("'Date' must be at midnight GMT", "Date", str(expiration["Date"]))
+        raise errors.invalid_argument(
+            "'Date' must be at midnight GMT", "Date", str(expiration["Date"])
+        )
 
 
 def _enabled(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -31,7 +31,8 @@ def checksum_type(algorithm: str | None, wanted: str | None) -> tuple[str | None
     )
     if impossible:
         raise errors.invalid_request(
-            f"The {kind} checksum type cannot be used with the {algorithm.lower()} checksum algorithm."
+            f"The {kind} checksum type cannot be used with the {algorithm.lower()} checksum "
+            "algorithm."
         )
     return algorithm, kind
 
@@ -134,6 +135,7 @@ def _check_part_checksum(
         if entry.get(f"Checksum{upload.checksum_algorithm}") is None:
             name = upload.checksum_algorithm.lower()
             raise errors.invalid_request(
-                f"The upload was created using a {name} checksum. The complete request must include "
-                f"the checksum for each part. It was missing for part {number} in the request."
+                f"The upload was created using a {name} checksum. The complete request must "
+                f"include the checksum for each part. It was missing for part {number} in the "
+                "request."
             )

@@ -1,4 +1,4 @@
-"""Event notifications: which are wanted, and what they say ("Amazon S3 Event Notifications", user guide)."""
+"""Event notifications: which are wanted, and what they say ("Amazon S3 Event Notifications")."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ def check(document: dict[str, Any]) -> None:
             _check_filter(entry)
             if entry["Id"] in ids:
                 raise errors.invalid_argument(
-                    "Same ID used for multiple configurations. IDs must be unique", "Id", entry["Id"]
+                    "Same ID used for multiple configurations. IDs must be unique",
+                    "Id",
+                    entry["Id"],
                 )
             ids.add(entry["Id"])
 
@@ -146,9 +148,18 @@ def record(
 
 
 def bridged(
-    bucket: Bucket, event: str, key: str, version: Object, *, requester: str, source_ip: str, request_id: str
+    bucket: Bucket,
+    event: str,
+    key: str,
+    version: Object,
+    *,
+    requester: str,
+    source_ip: str,
+    request_id: str,
 ) -> tuple[str, dict[str, Any]]:
-    """(detail-type, detail) of the event as EventBridge gets it ("EventBridge event message structure")."""
+    """(detail-type, detail) of the event as EventBridge gets it ("EventBridge event message
+    structure").
+    """
     family, _, kind = event.partition(":")
     described: dict[str, Any] = {"key": key, "sequencer": sequencer(version)}
     if version.etag:

@@ -1,4 +1,4 @@
-"""Bucket policies: what one may say, and whether it is public ("The meaning of public", S3 user guide)."""
+"""Bucket policies: what one may say, and whether it is public ("The meaning of public")."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def is_public(document: dict[str, Any]) -> bool:
 def in_force(bucket: Bucket, account: str, *, is_service: bool) -> str | None:
     """The policy that bears on a caller.
 
-    RestrictPublicBuckets leaves of a public policy what it grants within the bucket's account and to
-    services; for all others nobody's grant is left, and so the answer is no.
+    RestrictPublicBuckets leaves of a public policy what it grants within the bucket's account and
+    to services; for all others nobody's grant is left, and so the answer is no.
     """
     block = bucket.public_access_block
     restricted = block is not None and block.restrict_public_buckets and bucket.policy_is_public

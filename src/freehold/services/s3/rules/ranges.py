@@ -49,8 +49,8 @@ def parse_copy_source(header: str, size: int) -> Range:
     found = _RANGE.fullmatch(header)
     if found is None or not all(found.groups()):
         raise errors.invalid_argument(
-            "The x-amz-copy-source-range value must be of the form bytes=first-last where first and "
-            "last are the zero-based offsets of the first and last bytes to copy",
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first "
+            "and last are the zero-based offsets of the first and last bytes to copy",
             "x-amz-copy-source-range",
             header,
         )

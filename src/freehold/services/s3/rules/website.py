@@ -67,7 +67,8 @@ def routed(
     document: Mapping[str, Any], key: str, status: int | None, scheme: str, host: str
 ) -> Redirect | None:
     """Where the first routing rule that applies sends a request: for its key before it is looked up
-    (status None), for the error that it came to after."""
+    (status None), for the error that it came to after.
+    """
     for rule in document.get("RoutingRules") or ():
         condition = rule.get("Condition") or {}
         code = condition.get("HttpErrorCodeReturnedEquals")
@@ -91,15 +92,16 @@ def routed(
 
 def _check_rule(rule: Mapping[str, Any]) -> None:
     redirect = rule["Redirect"]
-    if redirect.get("ReplaceKeyWith") is not None and redirect.get("ReplaceKeyPrefixWith") is not None:
+    if (
+        redirect.get("ReplaceKeyWith") is not None
+        and redirect.get("ReplaceKeyPrefixWith") is not None
+    ):
         raise errors.invalid_request(
             "You can only define ReplaceKeyPrefix or ReplaceKey but not both."
         )
     code = redirect.get("HttpRedirectCode")
     if code is not None and not (code.isdigit() and 300 < int(code) < 400):
-        raise AwsError(
-            "InvalidRequest", f"The provided HTTP redirect code ({code}) is not valid."
-        )
+        raise AwsError("InvalidRequest", f"The provided HTTP redirect code ({code}) is not valid.")
     error = (rule.get("Condition") or {}).get("HttpErrorCodeReturnedEquals")
     if error is not None and not (error.isdigit() and 400 <= int(error) < 600):
         raise AwsError("InvalidRequest", f"The provided HTTP error code ({error}) is not valid.")
