@@ -48,9 +48,7 @@ def test_creating_ones_own_bucket_again_is_no_error_in_us_east_1_only(
     west = aws.in_region("us-west-2").client("s3")
     options = {"CreateBucketConfiguration": {"LocationConstraint": "us-west-2"}}
     west.create_bucket(Bucket=f"{bucket}-west", **options)
-    fails(
-        "BucketAlreadyOwnedByYou", 409, west.create_bucket, Bucket=f"{bucket}-west", **options
-    )
+    fails("BucketAlreadyOwnedByYou", 409, west.create_bucket, Bucket=f"{bucket}-west", **options)
 
 
 def test_the_location_must_be_that_of_the_endpoint(aws: Any, fails: Any) -> None:
@@ -64,9 +62,7 @@ def test_the_location_must_be_that_of_the_endpoint(aws: Any, fails: Any) -> None
         Bucket=name,
         CreateBucketConfiguration={"LocationConstraint": "eu-west-1"},
     )
-    west.create_bucket(
-        Bucket=name, CreateBucketConfiguration={"LocationConstraint": "us-west-2"}
-    )
+    west.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
     assert west.get_bucket_location(Bucket=name)["LocationConstraint"] == "us-west-2"
 
 

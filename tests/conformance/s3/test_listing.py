@@ -37,9 +37,7 @@ def test_everything_in_order(s3: Any, filled: str) -> None:
 
 @pytest.mark.parametrize("operation", ["list_objects", "list_objects_v2"])
 @pytest.mark.parametrize("size", [1, 2, 3, 100])
-def test_pages_with_and_without_delimiter(
-    s3: Any, filled: str, operation: str, size: int
-) -> None:
+def test_pages_with_and_without_delimiter(s3: Any, filled: str, operation: str, size: int) -> None:
     for options, keys, prefixes in [
         ({}, KEYS, []),
         ({"Delimiter": "/"}, ["a", "c", "e f+g", "z"], ["b/", "d/"]),

@@ -73,7 +73,9 @@ def test_ranges(s3: Any, bucket: str, body: bytes, fails: Any) -> None:
     whole = s3.get_object(Bucket=bucket, Key="k", Range="bytes=0-1,4-5")
     assert whole["ResponseMetadata"]["HTTPStatusCode"] == 200
     assert whole["Body"].read() == body
-    error = fails("InvalidRange", 416, s3.get_object, Bucket=bucket, Key="k", Range=f"bytes={size}-")
+    error = fails(
+        "InvalidRange", 416, s3.get_object, Bucket=bucket, Key="k", Range=f"bytes={size}-"
+    )
     assert error["ActualObjectSize"] == str(size)
 
 
@@ -127,9 +129,7 @@ def test_keys_may_hold_anything(s3: Any, bucket: str, fails: Any) -> None:
     fails("KeyTooLongError", 400, s3.put_object, Bucket=bucket, Key="k" * 1025, Body=b"")
 
 
-@pytest.mark.parametrize(
-    "algorithm", ["CRC32", "SHA1", "SHA256", "CRC32C", "CRC64NVME"]
-)
+@pytest.mark.parametrize("algorithm", ["CRC32", "SHA1", "SHA256", "CRC32C", "CRC64NVME"])
 @pytest.mark.parametrize("body", [b"123456789", LARGE])
 def test_checksums_are_verified_and_returned(
     s3: Any, bucket: str, algorithm: str, body: bytes, fails: Any
@@ -195,9 +195,7 @@ def test_object_tags(s3: Any, bucket: str, fails: Any) -> None:
     tags = s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"]
     assert tags == [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "two words"}]
     assert s3.head_object(Bucket=bucket, Key="k")["TagCount"] == 2
-    s3.put_object_tagging(
-        Bucket=bucket, Key="k", Tagging={"TagSet": [{"Key": "c", "Value": "3"}]}
-    )
+    s3.put_object_tagging(Bucket=bucket, Key="k", Tagging={"TagSet": [{"Key": "c", "Value": "3"}]})
     assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == [{"Key": "c", "Value": "3"}]
     s3.delete_object_tagging(Bucket=bucket, Key="k")
     assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == []
@@ -247,9 +245,7 @@ def test_presigned_urls_put_and_get(aws: Any, bucket: str) -> None:
         assert answer.read() == b"by url"
 
 
-def test_the_transfer_manager_round_trips_a_large_file(
-    s3: Any, bucket: str, tmp_path: Any
-) -> None:
+def test_the_transfer_manager_round_trips_a_large_file(s3: Any, bucket: str, tmp_path: Any) -> None:
     """upload_file cuts at 8 MB and sends parts in parallel, with trailing checksums."""
     from random import Random
 

@@ -63,9 +63,7 @@ def test_what_a_completion_must_say(s3: Any, bucket: str, fails: Any) -> None:
     where = _start(s3, bucket)
     one, two = _part(s3, where, 1, b"small"), _part(s3, where, 2, b"last")
     complete = s3.complete_multipart_upload
-    fails(
-        "InvalidPartOrder", 400, complete, **where, MultipartUpload={"Parts": [two, one]}
-    )
+    fails("InvalidPartOrder", 400, complete, **where, MultipartUpload={"Parts": [two, one]})
     fails("EntityTooSmall", 400, complete, **where, MultipartUpload={"Parts": [one, two]})
     wrong = {"PartNumber": 1, "ETag": two["ETag"]}
     fails("InvalidPart", 400, complete, **where, MultipartUpload={"Parts": [wrong]})

@@ -127,20 +127,14 @@ def test_a_suspended_bucket_keeps_one_null_version(s3: Any, versioned: str) -> N
 def test_versions_that_are_not_there(s3: Any, versioned: str, fails: Any) -> None:
     version = s3.put_object(Bucket=versioned, Key="k", Body=b"1")["VersionId"]
     s3.put_object(Bucket=versioned, Key="other", Body=b"1")
-    fails(
-        "NoSuchVersion", 404, s3.get_object, Bucket=versioned, Key="other", VersionId=version
-    )
-    fails(
-        "InvalidArgument", 400, s3.get_object, Bucket=versioned, Key="k", VersionId="not-one"
-    )
+    fails("NoSuchVersion", 404, s3.get_object, Bucket=versioned, Key="other", VersionId=version)
+    fails("InvalidArgument", 400, s3.get_object, Bucket=versioned, Key="k", VersionId="not-one")
 
 
 def test_versions_are_listed_page_by_page(s3: Any, versioned: str) -> None:
     expected = []
     for key in ("a", "a/x", "b", "c/1", "c/2"):
-        made = [
-            s3.put_object(Bucket=versioned, Key=key, Body=b"")["VersionId"] for _ in range(3)
-        ]
+        made = [s3.put_object(Bucket=versioned, Key=key, Body=b"")["VersionId"] for _ in range(3)]
         expected += [(key, version) for version in reversed(made)]
     expected_latest = [key for key, _ in expected[::3]]
     s3.delete_object(Bucket=versioned, Key="b")

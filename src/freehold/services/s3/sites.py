@@ -92,13 +92,14 @@ def _serve(call: Call, request: HttpRequest, name: str) -> HttpResponse:
             )
     except AwsError as error:
         return _error_page(error)
-    scheme = "https" if request.secure else "http"
     path = unquote(request.path)
-    redirect = website.redirect_all(document, path, request.query, scheme)
+    redirect = website.redirect_all(document, path, request.query)
     if redirect is not None:
         return _redirect(redirect)
     key = website.index_key(document, path)
-    redirect = website.routed(document, path.removeprefix("/"), None, scheme, request.host)
+    redirect = website.routed(
+        document, path.removeprefix("/"), None, request.host, request.base_path
+    )
     if redirect is not None:
         return _redirect(redirect)
     try:
@@ -106,11 +107,13 @@ def _serve(call: Call, request: HttpRequest, name: str) -> HttpResponse:
     except AwsError as error:
         failed = error
     status = failed.status or 400
-    redirect = website.routed(document, path.removeprefix("/"), status, scheme, request.host)
+    redirect = website.routed(
+        document, path.removeprefix("/"), status, request.host, request.base_path
+    )
     if redirect is not None:
         return _redirect(redirect)
     folder = _folder(call, bucket, document, path)
-    if status == 404 and folder is not None:
+    if folder is not None:
         return _redirect(website.Redirect(302, quote(request.base_path + folder, safe="/")))
     return _custom_error(call, bucket, request, document, failed)
 
@@ -145,8 +148,8 @@ def _page(call: Call, bucket: Bucket, request: HttpRequest, key: str, status: in
 
 
 def _folder(call: Call, bucket: Bucket, document: dict[str, Any], path: str) -> str | None:
-    """The path with a slash after it, where that has an index document."""
-    if path.endswith("/"):
+    """The path with a slash after it, where only that has something: an index document."""
+    if path.endswith("/") or store.load_object(call.tx, bucket, path.removeprefix("/")):
         return None
     key = website.index_key(document, path + "/")
     return f"{path}/" if store.load_object(call.tx, bucket, key) is not None else None

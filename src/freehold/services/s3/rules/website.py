@@ -52,22 +52,20 @@ def index_key(document: Mapping[str, Any], path: str) -> str:
     return key
 
 
-def redirect_all(
-    document: Mapping[str, Any], path: str, query: str, scheme: str
-) -> Redirect | None:
+def redirect_all(document: Mapping[str, Any], path: str, query: str) -> Redirect | None:
     target = document.get("RedirectAllRequestsTo")
     if target is None:
         return None
     tail = f"?{query}" if query else ""
-    protocol = target.get("Protocol") or scheme
-    return Redirect(301, f"{protocol}://{target['HostName']}{quote(path, safe='/%')}{tail}")
+    place = _place(target.get("Protocol"), target["HostName"])
+    return Redirect(301, f"{place}{quote(path, safe='/')}{tail}")
 
 
 def routed(
-    document: Mapping[str, Any], key: str, status: int | None, scheme: str, host: str
+    document: Mapping[str, Any], key: str, status: int | None, host: str, base: str
 ) -> Redirect | None:
-    """Where the first routing rule that applies sends a request: for its key before it is looked up
-    (status None), for the error that it came to after.
+    """Where the first routing rule that applies sends a request: for its key before it is looked
+    up (status None), for the error that it came to after. `base` is where the site begins on its host.
     """
     for rule in document.get("RoutingRules") or ():
         condition = rule.get("Condition") or {}
@@ -83,11 +81,20 @@ def routed(
             target = redirect["ReplaceKeyWith"]
         elif redirect.get("ReplaceKeyPrefixWith") is not None:
             target = redirect["ReplaceKeyPrefixWith"] + key[len(prefix) :]
-        place = f"{redirect.get('Protocol') or scheme}://{redirect.get('HostName') or host}"
+        place = base
+        if redirect.get("HostName") is not None:
+            place = _place(redirect.get("Protocol"), redirect["HostName"])
+        elif redirect.get("Protocol") is not None:
+            place = _place(redirect["Protocol"], host) + base
         return Redirect(
             int(redirect.get("HttpRedirectCode") or 301), f"{place}/{quote(target, safe='/')}"
         )
     return None
+
+
+def _place(protocol: str | None, host: str) -> str:
+    """Without a protocol, that of the request stays, which is what `//host` says."""
+    return f"{protocol}://{host}" if protocol else f"//{host}"
 
 
 def _check_rule(rule: Mapping[str, Any]) -> None:
