@@ -65,7 +65,7 @@ def routed(
     document: Mapping[str, Any], key: str, status: int | None, host: str, base: str
 ) -> Redirect | None:
     """Where the first routing rule that applies sends a request: for its key before it is looked
-    up (status None), for the error that it came to after. `base` is where the site begins on its host.
+    up (status None), for the error that it came to after. The site begins at `base`.
     """
     for rule in document.get("RoutingRules") or ():
         condition = rule.get("Condition") or {}
