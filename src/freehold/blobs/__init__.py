@@ -66,7 +66,9 @@ class Blobs:
         """Remove a blob that no record refers to any more; one that is gone is not an error."""
         self.path(blob_id).unlink(missing_ok=True)
 
-    def collect(self, is_referred_to: Callable[[Iterable[str]], set[str]], older_than: float) -> int:
+    def collect(
+        self, is_referred_to: Callable[[Iterable[str]], set[str]], older_than: float
+    ) -> int:
         """Remove the orphans written before a time (seconds since 1970); return how many.
 
         `is_referred_to` gets ids and returns those that some record names.

@@ -25,8 +25,8 @@ def require(call: Call, accesses: Iterable[Access]) -> None:
 def decide(call: Call, access: Access) -> Decision:
     principal = call.principal
     owner = access.owner or call.account
-    if principal.kind == "root" and access.policy is None and principal.account == owner:
-        return evaluate.ALLOWED
+    if principal.kind == "root" and principal.account == owner and access.policy is None:
+        return evaluate.REFUSED_BY_RESOURCE if access.policy_required else evaluate.ALLOWED
     policies = None
     if principal.kind in ("user", "role"):
         policies = call.node.directory.policies(call.tx, principal)
@@ -35,9 +35,14 @@ def decide(call: Call, access: Access) -> Decision:
         action=access.action,
         resource=access.resource,
         owner=owner,
-        context={**_context(call), **access.context},
+        context={**_context(call), **{key.lower(): v for key, v in access.context.items()}},
     )
-    return evaluate.evaluate(request, policies=policies, resource_policy=access.policy)
+    return evaluate.evaluate(
+        request,
+        policies=policies,
+        resource_policy=access.policy,
+        policy_required=access.policy_required,
+    )
 
 
 def _context(call: Call) -> dict[str, list[str]]:

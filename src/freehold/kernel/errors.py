@@ -11,14 +11,24 @@ class AwsError(Exception):
     `code` is the name of the error's shape in the service's model, or one of the common errors that
     models leave out (AccessDenied, ValidationException, ...). `status` is needed only where the model
     has none and 400 is wrong. `members` are further members of the error's shape, for instance
-    AwsError("NoSuchBucket", "...", BucketName=name).
+    AwsError("NoSuchBucket", "...", BucketName=name). `headers` are further headers of the answer.
     """
 
-    def __init__(self, code: str, message: str, *, status: int | None = None, **members: Any) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        status: int | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+        **members: Any,
+    ) -> None:
         super().__init__(code, message)
         self.code = code
         self.message = message
         self.status = status
+        self.headers = headers
+        self.headers = headers
         self.members = members
 
     def __str__(self) -> str:

@@ -15,8 +15,9 @@ from freehold.kernel.chance import Chance, uuid
 from freehold.kernel.clock import Clock
 from freehold.kernel.errors import AwsError, not_implemented
 from freehold.kernel.principal import Directory, Principal
-from freehold.kernel.service import Operation, Params, Service
+from freehold.kernel.service import Answer, Operation, Params, Service
 from freehold.kv import Store, Transaction
+from freehold.wire.messages import InvalidParams
 from freehold.wire.model import Model, load_model
 
 P = TypeVar("P")
@@ -111,7 +112,10 @@ class Node:
     def check(self, operation: Operation, params: Params) -> None:
         """Raise the model's validation error, or the refusal of a parameter."""
         model = self.model(operation.service.name)
-        model.operation(operation.name).validate(params)
+        try:
+            model.operation(operation.name).validate(params)
+        except InvalidParams as error:
+            raise _invalid(operation.service, model.protocol, error) from error
         refused = operation.service.parity.refused_parameter(operation.name, params)
         if refused is not None:
             raise not_implemented(f"{refused} of {operation.service.name}:{operation.name}")
@@ -140,6 +144,8 @@ class Node:
         """An answer as another service wants it: stored JSON becomes values."""
         if result is None:
             return {}
+        if isinstance(result, Answer):
+            result = result.result
         return _materialise(result) if operation.service.keeps_json else result
 
     def _run_plain(self, call: Call, operation: Operation, params: Params) -> Any:
@@ -154,6 +160,11 @@ class Node:
         return await operation.function(call, params)
 
 
+def _invalid(service: Service, protocol: str, error: InvalidParams) -> AwsError:
+    usual = {"query": "ValidationError", "ec2": "ValidationError", "rest-xml": "InvalidRequest"}
+    return AwsError(service.invalid or usual.get(protocol, "ValidationException"), error.message)
+
+
 def _materialise(value: Any) -> Any:
     if isinstance(value, orjson.Fragment):
         return orjson.loads(orjson.dumps(value))
@@ -162,6 +173,3 @@ def _materialise(value: Any) -> Any:
     if isinstance(value, list):
         return [_materialise(inner) for inner in value]
     return value
-
-
-__all__ = ["AwsError", "Node", "Settings"]

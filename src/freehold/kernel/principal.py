@@ -61,6 +61,18 @@ class Policies(msgspec.Struct, frozen=True, kw_only=True):
     boundary: str | None = None
 
 
+class TrustedRole(msgspec.Struct, frozen=True, kw_only=True):
+    """A role as STS sees it: who may assume it is what the policy `trust` says."""
+
+    account: str
+    arn: str
+    id: str
+    name: str
+    trust: str
+    session_s_max: int
+    tags: Mapping[str, str] = {}
+
+
 class Directory(Protocol):
     """What IAM knows. The iam service provides it; the app hands it to the node."""
 
@@ -69,3 +81,12 @@ class Directory(Protocol):
 
     def policies(self, tx: Transaction, principal: Principal) -> Policies:
         """The identity policies (attached, inline, of groups) and the boundary of a user or role."""
+
+    def role(self, tx: Transaction, role_arn: str) -> TrustedRole | None:
+        """The role of exactly this ARN, in whichever account it is."""
+
+    def managed_policy(self, tx: Transaction, account: str, policy_arn: str) -> str | None:
+        """The document in force of a managed policy of the account, or of AWS's."""
+
+    def issue(self, tx: Transaction, credential: Credential, now: float) -> None:
+        """Keep a temporary credential until it ends. Who may have one is for STS to decide."""

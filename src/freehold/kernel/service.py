@@ -35,7 +35,8 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     `action` is IAM's, with its prefix ("s3:GetObject"). `resource` is an ARN or "*". `policy` is the
     JSON text of the resource's own policy, or None. `context` holds condition keys that only this
     service knows ({"s3:prefix": ["logs/"]}). `owner` is the resource's account where it is not the
-    caller's call.account.
+    caller's call.account. With `policy_required`, identity policies alone do not allow: the resource's
+    policy must name the caller or delegate to its account, as with a role's trust policy.
     """
 
     action: str
@@ -43,6 +44,15 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     policy: str | None = None
     context: Mapping[str, list[str]] = {}
     owner: str | None = None
+    policy_required: bool = False
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """An operation's answer with what the model does not say: another status, further headers."""
+
+    result: dict[str, Any]
+    status: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 AccessRule = Callable[[Any, Params], Iterable[Access]]
@@ -76,7 +86,8 @@ class Operation:
 class Service:
     """Named as botocore names it. `iam` is the prefix of its actions; `regional=False` is for services
     whose records live in no region (IAM); `keeps_json=True` leaves blobs in JSON requests and answers as
-    their base64 text, and lets answers hold orjson.Fragment, for a service that stores what it got."""
+    their base64 text, and lets answers hold orjson.Fragment, for a service that stores what it got; `invalid` is the code of the
+    error for params that break the model's constraints, where it is not the protocol's usual one."""
 
     def __init__(
         self,
@@ -86,11 +97,13 @@ class Service:
         regional: bool = True,
         keeps_json: bool = False,
         package: str | None = None,
+        invalid: str | None = None,
     ) -> None:
         self.name = name
         self.iam = iam or name
         self.regional = regional
         self.keeps_json = keeps_json
+        self.invalid = invalid
         self.package = package or f"freehold.services.{name.replace('-', '_')}"
         self.operations: dict[str, Operation] = {}
         self.tasks: dict[str, Handler] = {}

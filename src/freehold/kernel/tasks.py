@@ -147,9 +147,7 @@ class Worker:
             return 0.0
         # Tasks that run here but have not yet been leased are still listed: look past them.
         limit = room + len(self._running)
-        listed = await self._node.store.read(
-            lambda tx: list(_due.list(tx, _NOWHERE, limit=limit))
-        )
+        listed = await self._node.store.read(lambda tx: list(_due.list(tx, _NOWHERE, limit=limit)))
         now = self._node.clock.now()
         for (due_ms, name), task in listed:
             if due_ms > now * 1000:

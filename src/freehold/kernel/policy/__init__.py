@@ -1,0 +1,1 @@
+"""Policies: the JSON documents, their conditions, and the evaluation that IAM documents."""

@@ -1,0 +1,25 @@
+"""IAM's operations, by noun."""
+
+from freehold.services.iam.api import (
+    account,
+    group,
+    instance_profile,
+    key,
+    managed_policy,
+    policies_of,
+    role,
+    simulate,
+    user,
+)
+
+__all__ = [
+    "account",
+    "group",
+    "instance_profile",
+    "key",
+    "managed_policy",
+    "policies_of",
+    "role",
+    "simulate",
+    "user",
+]

@@ -1,0 +1,72 @@
+"""Paging through parameters, with a limit on how many are looked at for one page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from freehold.kernel import paging
+from freehold.kernel.call import Call
+from freehold.kernel.service import Params
+from freehold.services.ssm import errors, store
+from freehold.services.ssm.records import Parameter
+
+# A page may come out short, or empty, when a filter lets few pass; then its token goes on from here.
+EXAMINED_MAX = 500
+
+
+def below(
+    call: Call,
+    path: str,
+    params: Params,
+    *,
+    recursive: bool,
+    limit: int,
+    passes: Callable[[Parameter], bool],
+) -> tuple[list[Parameter], dict[str, Any]]:
+    """(parameters below a path, what the answer says of the rest). The path "" has them all."""
+    after = _path_after(params)
+    found: list[Parameter] = []
+    examined = 0
+    for parameter in _list(call, path, after, recursive=recursive):
+        if len(found) == limit or examined == EXAMINED_MAX:
+            return found, {"NextToken": paging.encode(store.path_of(last))}
+        examined += 1
+        last = parameter.name
+        if passes(parameter):
+            found.append(parameter)
+    return found, {}
+
+
+def _list(call: Call, path: str, after: store.Path | None, *, recursive: bool) -> Any:
+    start = store.path_of(path)
+    whole = () if path == "" else start
+    if recursive:
+        return store.list_below(call.tx, call.scope, whole, limit=EXAMINED_MAX + 1, after=after)
+    return store.list_children(call.tx, call.scope, start, limit=EXAMINED_MAX + 1, after=after)
+
+
+def _path_after(params: Params) -> store.Path | None:
+    token = params.get("NextToken")
+    if token is None:
+        return None
+    try:
+        path: store.Path = paging.decode(token, tuple[str, ...])
+    except paging.InvalidToken as error:
+        raise errors.invalid_next_token() from error
+    return path
+
+
+def number_after(params: Params) -> int:
+    token = params.get("NextToken")
+    if token is None:
+        return 0
+    try:
+        (number,) = paging.decode(token, tuple[int])
+    except paging.InvalidToken as error:
+        raise errors.invalid_next_token() from error
+    return int(number)
+
+
+def encode_number(number: int) -> str:
+    return paging.encode((number,))
