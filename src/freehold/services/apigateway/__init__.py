@@ -1,13 +1,15 @@
 """API Gateway, REST APIs: the control plane, and the data plane that answers deployed APIs.
 
 Works: APIs by hand and from OpenAPI 2 and 3 documents (JSON or YAML), resources with {param} and
-{proxy+}, methods, deployments as snapshots, stages with variables, Lambda proxy integrations, MOCK and
-plain Lambda integrations with templates of plain references, Lambda authorizers (TOKEN and REQUEST,
-their answers cached in the store), AWS_IAM, resource policies, request validators and models, gateway
-responses, API keys with usage plans whose throttles and quotas hold, method throttles, compression, tags.
+{proxy+}, methods, deployments as snapshots, stages with variables, Lambda proxy integrations, MOCK
+and plain Lambda integrations with templates of plain references, Lambda authorizers (TOKEN and
+REQUEST, their answers cached in the store), AWS_IAM, resource policies, request validators and
+models, gateway responses, API keys with usage plans whose throttles and quotas hold, method
+throttles, compression, tags.
 
 Differs on purpose:
-- Recorded but without effect: logging levels, metrics and tracing of stages, access log settings, the
+- Recorded but without effect: logging levels, metrics and tracing of stages, access log settings,
+the
   account's CloudWatch role, cache keys of integrations. They change what is observed, not what is
   answered.
 - EDGE endpoints answer like REGIONAL ones.
@@ -15,9 +17,11 @@ Differs on purpose:
 - Flushing the authorizers' cache of a stage flushes that of the API's other stages too.
 - Header names reach functions in their usual form (Authorization), or else in lower case.
 
-Refused: HTTP integrations, AWS integrations with services other than Lambda, VPC links, Velocity beyond
+Refused: HTTP integrations, AWS integrations with services other than Lambda, VPC links, Velocity
+beyond
 plain references, response caching, canaries, Cognito and JWT authorizers, private APIs, response
-streaming, custom domains, documentation parts, client certificates, SDK generation, test invocations.
+streaming, custom domains, documentation parts, client certificates, SDK generation, test
+invocations.
 """
 
 from freehold.services.apigateway import execute, resources

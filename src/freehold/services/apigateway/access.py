@@ -1,8 +1,8 @@
 """What a request asks of IAM: the HTTP verb of the operation, on the path that it names.
 
 "apigateway:GET" on "arn:aws:apigateway:us-east-1::/restapis/abc/resources" (Service Authorization
-Reference, "Amazon API Gateway Management"): no action is named after its operation, and no account is in
-the ARN.
+Reference, "Amazon API Gateway Management"): no action is named after its operation, and no
+account is in the ARN.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ service = Service("apigateway")
 def operation(
     name: str, verb_and_path: str, *, reads: bool = False
 ) -> Callable[[Handler], Handler]:
-    """Register an operation: operation("GetStage", "GET /restapis/{restApiId}/stages/{stageName}")."""
+    """Register an operation: operation("GetStage", "GET
+    /restapis/{restApiId}/stages/{stageName}").
+    """
     verb, _, template = verb_and_path.partition(" ")
 
     def access(call: Call, params: dict[str, Any]) -> Iterator[Access]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-import yaml
+import yaml  # type: ignore[import-untyped,unused-ignore]
 
 from freehold.services.apigateway import errors
 
@@ -14,7 +14,7 @@ NODES_MAX = 500_000
 DEPTH_MAX = 100
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc,unused-ignore]
     """Leaves dates as they are written: `version: 2017-04-20` is a string to OpenAPI."""
 
 

@@ -29,4 +29,6 @@ def invalid_patch_path(path: str, op: str, allowed: list[str]) -> AwsError:
 
 
 def invalid_patch_value(path: str, value: str | None) -> AwsError:
-    return bad_request(f"Invalid patch value  '{value}' specified for op 'replace' and path '{path}'.")
+    return bad_request(
+        f"Invalid patch value  '{value}' specified for op 'replace' and path '{path}'."
+    )

@@ -1,4 +1,6 @@
-"""The Lambda proxy event of a request (format 1.0), and the HTTP response of a function's answer."""
+"""The Lambda proxy event of a request (format 1.0), and the HTTP response of a function's
+answer.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,8 @@ DROPPED_HEADERS = frozenset(
         "via",
     }
 )
-# Request headers as the clients that API Gateway's documentation shows write them. Names arrive here in
+# Request headers as the clients that API Gateway's documentation shows write them. Names arrive
+# here in
 # lower case; functions look for "Authorization", so the well-known ones get their usual form back.
 _USUAL_NAMES = {
     name.lower(): name
@@ -85,7 +88,9 @@ _USUAL_NAMES = {
     )
 }
 # A function never sees these of the client's.
-_WITHHELD_HEADERS = frozenset({"connection", "expect", "te", "trailer", "transfer-encoding", "upgrade"})
+_WITHHELD_HEADERS = frozenset(
+    {"connection", "expect", "te", "trailer", "transfer-encoding", "upgrade"}
+)
 
 
 class MalformedAnswer(ValueError):
@@ -93,7 +98,9 @@ class MalformedAnswer(ValueError):
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
-    """What API Gateway adds of its own to a request: the material of requestContext and $context."""
+    """What API Gateway adds of its own to a request: the material of requestContext and
+    $context.
+    """
 
     account: str
     api_id: str

@@ -1,7 +1,7 @@
 """The data plane: a request to a deployed REST API, from its path to its answer.
 
-Stage, route, resource policy and authorizer, API key and limits, validator, integration: in that order;
-whoever refuses raises a Refusal, which becomes a gateway response.
+Stage, route, resource policy and authorizer, API key and limits, validator, integration: in that
+order; whoever refuses raises a Refusal, which becomes a gateway response.
 """
 
 from __future__ import annotations
@@ -30,7 +30,15 @@ from freehold.services.apigateway.access import service
 from freehold.services.apigateway.deployed import Deployed, Frozen, compiled
 from freehold.services.apigateway.gateway_responses import Refusal
 from freehold.services.apigateway.integrations import Exchange
-from freehold.services.apigateway.records import ApiKey, Authorizer, Stage, UsagePlan, Verdict
+from freehold.services.apigateway.records import (
+    ApiKey,
+    Authorizer,
+    Stage,
+    Throttle,
+    Usage,
+    UsagePlan,
+    Verdict,
+)
 from freehold.services.apigateway.routing import Match
 
 BODY_BYTES_MAX = 10 * 1024 * 1024
@@ -122,9 +130,7 @@ async def _authorize(exchange: Exchange, found: Match) -> None:
         await _ask_authorizer(exchange, authorizer)
     policy = exchange.deployed.api.policy
     if policy:
-        access = Access(
-            action=authorizing.ACTION, resource=exchange.method_arn, policy=policy
-        )
+        access = Access(action=authorizing.ACTION, resource=exchange.method_arn, policy=policy)
         await _require(exchange.call.acting_as(ANONYMOUS), access)
 
 
@@ -216,18 +222,16 @@ def _count(
     call: Call,
     api_id: str,
     stage: Stage,
-    held: tuple[str, throttling.Throttle] | None,
+    held: tuple[str, Throttle] | None,
     key: ApiKey | None,
     plan: UsagePlan | None,
 ) -> None:
     if held is not None:
         place = f"{api_id}/{stage.stage_name}/{held[0]}"
-        usage = store.usages.find(call, "stage", place) or throttling.Usage()
-        store.usages.save(
-            call, throttling.spent(usage, held[1], None, call.now), "stage", place
-        )
+        usage = store.usages.find(call, "stage", place) or Usage()
+        store.usages.save(call, throttling.spent(usage, held[1], None, call.now), "stage", place)
     if key is not None and plan is not None:
-        usage = store.usages.find(call, plan.id, key.id) or throttling.Usage()
+        usage = store.usages.find(call, plan.id, key.id) or Usage()
         usage = throttling.spent(usage, plan.throttle, plan.quota, call.now)
         store.usages.save(call, usage, plan.id, key.id)
 
@@ -268,5 +272,3 @@ def _compressed(answer: HttpResponse, request: HttpRequest, minimum: int | None)
 
 def _with_headers(answer: HttpResponse, added: tuple[tuple[str, str], ...]) -> HttpResponse:
     return msgspec.structs.replace(answer, headers=(*answer.headers, *added))
-
-

@@ -24,7 +24,9 @@ class Default(NamedTuple):
 
 DEFAULTS = {
     "ACCESS_DENIED": Default(403, "Access Denied", "AccessDeniedException"),
-    "API_CONFIGURATION_ERROR": Default(500, "Internal server error", "InternalServerErrorException"),
+    "API_CONFIGURATION_ERROR": Default(
+        500, "Internal server error", "InternalServerErrorException"
+    ),
     "AUTHORIZER_CONFIGURATION_ERROR": Default(500, None, "AuthorizerConfigurationException"),
     "AUTHORIZER_FAILURE": Default(500, None, "AuthorizerConfigurationException"),
     "BAD_REQUEST_BODY": Default(400, "Invalid request body", "BadRequestException"),
@@ -72,7 +74,9 @@ class Refusal(Exception):
 
 
 def malformed_answer() -> Refusal:
-    """A function answered a proxy integration with something else: 502, which no type has by default."""
+    """A function answered a proxy integration with something else: 502, which no type has by
+    default.
+    """
     return Refusal("INTEGRATION_FAILURE", status=502)
 
 
@@ -124,9 +128,7 @@ def response(
     )
 
 
-def _template(
-    kind: str, found: GatewayResponse | None, accept: str | None
-) -> tuple[str, str]:
+def _template(kind: str, found: GatewayResponse | None, accept: str | None) -> tuple[str, str]:
     templates = found.response_templates if found is not None else {}
     for wanted in (accept or "").split(","):
         media_type = wanted.partition(";")[0].strip()

@@ -237,9 +237,7 @@ def _selected(integration: Integration, selector: str, matters: bool) -> Integra
     return default
 
 
-def _mapped_response(
-    exchange: Exchange, response: IntegrationResponse, body: str
-) -> HttpResponse:
+def _mapped_response(exchange: Exchange, response: IntegrationResponse, body: str) -> HttpResponse:
     variables: Mapping[str, str] = exchange.variables()
     media_type, template = "application/json", None
     if response.response_templates:
@@ -274,7 +272,9 @@ async def _invoke_integration(
 async def _invoke(
     exchange: Exchange, function_arn: str, question: Any, source_arn: str, credentials: str | None
 ) -> tuple[bytes, bool]:
-    """The function's answer, and whether it failed. As the role or caller that `credentials` names."""
+    """The function's answer, and whether it failed. As the role or caller that `credentials`
+    names.
+    """
     call = exchange.call
     caller, source = GATEWAY, source_arn
     if credentials == "arn:aws:iam::*:user/*":
@@ -305,11 +305,13 @@ async def assumed(call: Call, role_arn: str) -> principal.Principal:
         principal=GATEWAY,
     )
     key_id = answer["Credentials"]["AccessKeyId"]
-    credential = await call.read(
-        lambda inner: inner.node.directory.credential(inner.tx, key_id)
-    )
+    credential = await call.read(_credential, key_id)
     assert credential is not None, "a role session that was just made"
     return credential.principal
+
+
+def _credential(call: Call, key_id: str) -> principal.Credential | None:
+    return call.node.directory.credential(call.tx, key_id)
 
 
 async def _whole(payload: Any) -> bytes:
@@ -319,5 +321,3 @@ async def _whole(payload: Any) -> bytes:
     if isinstance(payload, str):
         return payload.encode()
     return b"".join([piece async for piece in payload])
-
-

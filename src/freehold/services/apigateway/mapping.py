@@ -8,7 +8,9 @@ from typing import Any
 
 from freehold.kernel.errors import not_implemented
 
-_DIRECTIVE = re.compile(r"#(set|if|elseif|else|end|foreach|break|stop|macro|parse|include|define|#|\*)")
+_DIRECTIVE = re.compile(
+    r"#(set|if|elseif|else|end|foreach|break|stop|macro|parse|include|define|#|\*)"
+)
 _REFERENCE = re.compile(
     r"\$(?:"
     r"(?P<name>(?:context|stageVariables)(?:\.[A-Za-z0-9_]+)+)"

@@ -77,7 +77,9 @@ def parse(body: bytes, region: str, account: str) -> Definition:
 
 
 def install(call: Call, api: RestApi, definition: Definition, *, merge: bool) -> RestApi:
-    """Make the API what the definition says; ids of what keeps its path or name stay. Returns the API."""
+    """Make the API what the definition says; ids of what keeps its path or name stay. Returns the
+    API.
+    """
     known = {resource.path: resource for resource in store.resources.all(call, api.id)}
     authorizer_ids = {each.name: each.id for each in store.authorizers.all(call, api.id)}
     validator_ids = {each.name or "": each.id for each in store.validators.all(call, api.id)}
@@ -181,7 +183,9 @@ class _Reader:
         self.models: dict[str, Model] = {}
         components = document.get("components") or {}
         self.schemes: Document = (
-            components.get("securitySchemes") if self.modern else document.get("securityDefinitions")
+            components.get("securitySchemes")
+            if self.modern
+            else document.get("securityDefinitions")
         ) or {}
         self.schemas: Document = (
             components.get("schemas") if self.modern else document.get("definitions")
@@ -340,7 +344,10 @@ class _Reader:
                     authorization, authorizer = "CUSTOM", name
                 elif str(scheme.get(f"{EXTENSION}authtype", "")).lower() == "awssigv4":
                     authorization = "AWS_IAM"
-                elif scheme.get("type") == "apiKey" and str(scheme.get("name")).lower() == "x-api-key":
+                elif (
+                    scheme.get("type") == "apiKey"
+                    and str(scheme.get("name")).lower() == "x-api-key"
+                ):
                     key_required = True
         own = (each.get(f"{EXTENSION}auth") or {}).get("type")
         if own is not None and str(own).upper() in ("NONE", "AWS_IAM"):
@@ -362,7 +369,8 @@ class _Reader:
             found[status] = MethodResponse(
                 status_code=status,
                 response_parameters={
-                    f"method.response.header.{name}": False for name in response.get("headers") or {}
+                    f"method.response.header.{name}": False
+                    for name in response.get("headers") or {}
                 },
                 response_models={
                     media_type: self._model_name(content["schema"])
@@ -417,5 +425,3 @@ class _Reader:
     def _add_model(self, name: str, schema: Document) -> None:
         text = orjson.dumps(schema).decode()
         self.models[name] = Model(id="", name=name, schema=text)
-
-

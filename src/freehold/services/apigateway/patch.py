@@ -1,9 +1,9 @@
 """JSON Patch as API Gateway has it: paths name members of a record, values are always strings.
 
-    /name                    replace a member
-    /binaryMediaTypes/a~1b   add, remove, replace an element of a list
-    /variables/color         add, replace, remove an entry of a map
-    /throttle/rateLimit      replace a member of a structure
+/name                    replace a member
+/binaryMediaTypes/a~1b   add, remove, replace an element of a list
+/variables/color         add, replace, remove an entry of a map
+/throttle/rateLimit      replace a member of a structure
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What API Gateway stores. A record's fields, renamed to camel case, are the members of its answers."""
+"""What API Gateway stores. A record's fields, renamed to camel case, are the members of its
+answers.
+"""
 
 from __future__ import annotations
 
@@ -160,7 +162,9 @@ class AccessLogSettings(Record, frozen=True, kw_only=True):
 
 
 class Stage(Record, frozen=True, kw_only=True):
-    """`digest` is that of the deployment it points to, and `policy` the API's when that was made."""
+    """`digest` is that of the deployment it points to, and `policy` the API's when that was
+    made.
+    """
 
     stage_name: str
     deployment_id: str
@@ -225,7 +229,9 @@ class UsagePlanKey(Record, frozen=True, kw_only=True):
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """What a key has used of a plan: requests in the quota's period, and the throttle's token bucket."""
+    """What a key has used of a plan: requests in the quota's period, and the throttle's token
+    bucket.
+    """
 
     period: str = ""
     used: int = 0

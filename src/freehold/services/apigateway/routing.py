@@ -1,6 +1,7 @@
 """Which resource and method answer a path: a trie, compiled once for each deployment.
 
-At each step a literal wins over {param}, and that over {proxy+}; when a choice leads nowhere the next is
+At each step a literal wins over {param}, and that over {proxy+}; when a choice leads nowhere the
+next is
 tried. Only resources that have methods can be reached. Finding takes as long as the path is deep.
 """
 
@@ -32,7 +33,9 @@ class Router:
                 self._add(resource)
 
     def match(self, http_method: str, path: str) -> Match | None:
-        """Match a path without its stage, still percent-encoded. A slash at its end does not count."""
+        """Match a path without its stage, still percent-encoded. A slash at its end does not
+        count.
+        """
         segments = split(path)
         if len(segments) > PATH_SEGMENTS_MAX:
             return None

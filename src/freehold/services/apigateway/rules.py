@@ -48,7 +48,9 @@ def check_path_part(part: str, siblings: Iterable[Resource], parent: Resource) -
         raise errors.bad_request("Cannot create a child of a resource with a greedy path variable.")
     for sibling in siblings:
         if sibling.path_part == part:
-            raise errors.conflict("Another resource with the same parent already has this name: " + part)
+            raise errors.conflict(
+                f"Another resource with the same parent already has this name: {part}"
+            )
         if part.startswith("{") and (sibling.path_part or "").startswith("{"):
             greedy = part.endswith("+}") == (sibling.path_part or "").endswith("+}")
             if greedy:
@@ -65,7 +67,8 @@ def child_path(parent: Resource, part: str) -> str:
 def check_http_method(http_method: str) -> None:
     if http_method not in HTTP_METHODS:
         raise errors.bad_request(
-            "Invalid HttpMethod specified. Valid options are GET,PUT,POST,DELETE,PATCH,OPTIONS,HEAD,ANY"
+            "Invalid HttpMethod specified. Valid options are "
+            "GET,PUT,POST,DELETE,PATCH,OPTIONS,HEAD,ANY"
         )
 
 
@@ -78,11 +81,16 @@ def check_method(method: Method) -> None:
     if method.authorization_type in ("COGNITO_USER_POOLS", "JWT"):
         raise not_implemented(f"authorizationType {method.authorization_type}")
     if method.authorization_type == "CUSTOM" and not method.authorizer_id:
-        raise errors.bad_request("Invalid authorizer ID specified. Setting the authorization type "
-                                 "to CUSTOM or COGNITO_USER_POOLS requires a valid authorizer.")
+        raise errors.bad_request(
+            "Invalid authorizer ID specified. Setting the authorization type "
+            "to CUSTOM or COGNITO_USER_POOLS requires a valid authorizer."
+        )
     for name in method.request_parameters:
-        if not re.fullmatch(r"method\.request\.(path|querystring|header|multivaluequerystring|"
-                            r"multivalueheader)\.[^.\s].*", name):
+        if not re.fullmatch(
+            r"method\.request\.(path|querystring|header|multivaluequerystring|"
+            r"multivalueheader)\.[^.\s].*",
+            name,
+        ):
             raise errors.bad_request(f"Invalid mapping expression specified: {name}")
 
 
@@ -164,8 +172,10 @@ def expanded_policy(policy: str, region: str, account: str, api_id: str) -> str:
     try:
         document = orjson.loads(policy)
     except orjson.JSONDecodeError:
-        raise errors.bad_request("Invalid policy document. Please check the policy syntax and "
-                                 "ensure that Principals are valid.") from None
+        raise errors.bad_request(
+            "Invalid policy document. Please check the policy syntax and "
+            "ensure that Principals are valid."
+        ) from None
     prefix = f"arn:aws:execute-api:{region}:{account}:{api_id}"
     for statement in _listed(document.get("Statement", []) if isinstance(document, dict) else []):
         for key in ("Resource", "NotResource"):
@@ -188,7 +198,9 @@ def check_tags(tags: Mapping[str, str]) -> None:
 def made(kind: type[Record], params: Mapping[str, Any], **members: Any) -> Any:
     """A record of the request's members that it has, and of others."""
     names = {field.encode_name for field in msgspec.structs.fields(kind)}
-    document = {name: value for name, value in params.items() if name in names and value is not None}
+    document = {
+        name: value for name, value in params.items() if name in names and value is not None
+    }
     return msgspec.convert({**document, **members}, kind)
 
 

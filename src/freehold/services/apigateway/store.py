@@ -1,20 +1,20 @@
 """Where API Gateway keeps things, in (account, region):
 
-    (rest-api, api)                             RestApi
-    (resource, api, resource)                   Resource, with its methods and their integrations
-    (model, api, name)                          Model
-    (validator | authorizer, api, id)           RequestValidator, Authorizer
-    (gateway-response, api, type)               GatewayResponse, where it was changed
-    (deployment | snapshot, api, deployment)    Deployment; Snapshot: what that deployment froze
-    (stage, api, stage)                         Stage
-    (key, id), (key-value, value)               ApiKey; its id by its value
-    (plan, id), (plan-key, plan, key)           UsagePlan, UsagePlanKey
-    (key-plan, key, plan)                       the plans of a key, again as UsagePlanKey
-    (usage, plan, key)                          Usage
-    (account,)                                  Account
-    (token, of a stack's resource)              the id of the API that it made
-    (verdict, api, authorizer, digest)          Verdict of a Lambda authorizer, until it expires
-    (verdict-end, api, expiry in ms, ...)       the same in the order of their ends
+(rest-api, api)                             RestApi
+(resource, api, resource)                   Resource, with its methods and their integrations
+(model, api, name)                          Model
+(validator | authorizer, api, id)           RequestValidator, Authorizer
+(gateway-response, api, type)               GatewayResponse, where it was changed
+(deployment | snapshot, api, deployment)    Deployment; Snapshot: what that deployment froze
+(stage, api, stage)                         Stage
+(key, id), (key-value, value)               ApiKey; its id by its value
+(plan, id), (plan-key, plan, key)           UsagePlan, UsagePlanKey
+(key-plan, key, plan)                       the plans of a key, again as UsagePlanKey
+(usage, plan, key)                          Usage
+(account,)                                  Account
+(token, of a stack's resource)              the id of the API that it made
+(verdict, api, authorizer, digest)          Verdict of a Lambda authorizer, until it expires
+(verdict-end, api, expiry in ms, ...)       the same in the order of their ends
 """
 
 from __future__ import annotations

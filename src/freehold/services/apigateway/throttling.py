@@ -9,7 +9,8 @@ import msgspec
 from freehold.services.apigateway.gateway_responses import Refusal
 from freehold.services.apigateway.records import MethodSetting, Quota, Stage, Throttle, Usage
 
-# An account's own limits, which Freehold does not enforce: a stage that asks for these asks for nothing.
+# An account's own limits, which Freehold does not enforce: a stage that asks for these asks for
+# nothing.
 ACCOUNT_BURST, ACCOUNT_RATE = 5000, 10000.0
 
 

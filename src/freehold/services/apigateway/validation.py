@@ -42,7 +42,9 @@ class Schemas:
             except orjson.JSONDecodeError:
                 continue
             inner = schema.get("definitions", {}) if isinstance(schema, dict) else {}
-            definitions.update({key: value for key, value in inner.items() if key not in self._models})
+            definitions.update(
+                {key: value for key, value in inner.items() if key not in self._models}
+            )
             definitions[each.name] = schema
         document = {
             "definitions": _with_local_references(definitions, definitions),
@@ -52,13 +54,14 @@ class Schemas:
 
 
 def check_parameters(method: Method, given: Mapping[str, Any]) -> None:
-    """Refuse a request that lacks required parameters; `given` has them as "method.request.header.X"."""
+    """Refuse a request that lacks required parameters; `given` has them as
+    "method.request.header.X".
+    """
     lower = {name.lower(): value for name, value in given.items() if ".header." in name}
     missing = [
         name
         for name, required in method.request_parameters.items()
-        if required
-        and not (lower.get(name.lower()) if ".header." in name else given.get(name))
+        if required and not (lower.get(name.lower()) if ".header." in name else given.get(name))
     ]
     if missing:
         names = ", ".join(sorted(name.split(".", 3)[3] for name in missing))

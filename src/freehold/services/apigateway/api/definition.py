@@ -34,9 +34,7 @@ TTL_S_MAX = 3600
 def create_model(call: Call, params: Params) -> dict[str, Any]:
     api = store.rest_apis.load(call, params["restApiId"])
     if not params["name"].isalnum():
-        raise errors.bad_request(
-            "Model name must be alphanumeric: " + params["name"]
-        )
+        raise errors.bad_request("Model name must be alphanumeric: " + params["name"])
     if store.models.find(call, api.id, params["name"]) is not None:
         raise errors.conflict("Model name already exists for this REST API")
     model: Model = rules.made(Model, params, id=call.new_word(6))
@@ -220,8 +218,11 @@ def new_authorizer(call: Call, api_id: str, params: Params) -> Authorizer:
     _check_authorizer(authorizer)
     for other in store.authorizers.all(call, api_id):
         if other.name == authorizer.name:
-            raise errors.conflict("Authorizer name must be unique. Authorizer " + authorizer.name
-                                  + " already exists in this RestApi.")
+            raise errors.conflict(
+                "Authorizer name must be unique. Authorizer "
+                + authorizer.name
+                + " already exists in this RestApi."
+            )
     store.authorizers.save(call, authorizer, api_id, authorizer.id)
     return authorizer
 
@@ -247,8 +248,15 @@ def _check_authorizer(authorizer: Authorizer) -> None:
         raise errors.bad_request("Authorizer result TTL must be between 0 and 3600 seconds")
     sources = [each for each in (authorizer.identity_source or "").split(",") if each.strip()]
     if authorizer.type == "REQUEST" and authorizer.authorizer_result_ttl_in_seconds and not sources:
-        raise errors.bad_request("Identity source is required when the authorizer's results are cached")
-    prefixes = ("method.request.header.", "method.request.querystring.", "stageVariables.", "context.")
+        raise errors.bad_request(
+            "Identity source is required when the authorizer's results are cached"
+        )
+    prefixes = (
+        "method.request.header.",
+        "method.request.querystring.",
+        "stageVariables.",
+        "context.",
+    )
     for source in sources:
         if not source.strip().startswith(prefixes[:1] if authorizer.type == "TOKEN" else prefixes):
             raise errors.bad_request(f"Invalid identity source specified: {source.strip()}")

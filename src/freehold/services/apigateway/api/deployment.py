@@ -112,9 +112,7 @@ def get_stages(call: Call, params: Params) -> dict[str, Any]:
     api = store.rest_apis.load(call, params["restApiId"])
     wanted = params.get("deploymentId")
     found = store.stages.all(call, api.id)
-    return {
-        "item": [shown_stage(each) for each in found if wanted in (None, each.deployment_id)]
-    }
+    return {"item": [shown_stage(each) for each in found if wanted in (None, each.deployment_id)]}
 
 
 @operation("UpdateStage", f"PATCH {STAGE}")
@@ -140,9 +138,7 @@ def update_stage(call: Call, params: Params) -> dict[str, Any]:
                 "cacheClusterEnabled",
             )
     deployment = store.deployments.load(call, api.id, stage.deployment_id)
-    stage = msgspec.structs.replace(
-        stage, digest=deployment.digest, last_updated_date=call.now
-    )
+    stage = msgspec.structs.replace(stage, digest=deployment.digest, last_updated_date=call.now)
     return shown_stage(_save_stage(call, api.id, stage))
 
 

@@ -79,7 +79,9 @@ def new_resource(call: Call, api: RestApi, parent: Resource, part: str) -> Resou
     everything = store.resources.all(call, api.id)
     if len(everything) >= rules.RESOURCES_MAX:
         raise errors.limit_exceeded("Maximum number of resources for this API has been reached.")
-    rules.check_path_part(part, [each for each in everything if each.parent_id == parent.id], parent)
+    rules.check_path_part(
+        part, [each for each in everything if each.parent_id == parent.id], parent
+    )
     resource = Resource(
         id=call.new_word(ID_LENGTH),
         parent_id=parent.id,

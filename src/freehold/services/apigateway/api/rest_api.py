@@ -118,7 +118,9 @@ def new_rest_api(call: Call, params: dict[str, Any]) -> RestApi:
 def _checked(call: Call, api: RestApi) -> RestApi:
     types = api.endpoint_configuration.get("types") or []
     if len(types) != 1 or types[0] not in ("EDGE", "REGIONAL", "PRIVATE"):
-        raise errors.bad_request("Endpoint configuration types must be one of EDGE, REGIONAL, PRIVATE")
+        raise errors.bad_request(
+            "Endpoint configuration types must be one of EDGE, REGIONAL, PRIVATE"
+        )
     if types[0] == "PRIVATE":
         raise not_implemented("PRIVATE endpoints")
     if api.policy:

@@ -111,7 +111,9 @@ def get_usage_plan(call: Call, params: Params) -> dict[str, Any]:
 @operation("GetUsagePlans", "GET /usageplans", reads=True)
 def get_usage_plans(call: Call, params: Params) -> dict[str, Any]:
     if params.get("keyId"):
-        plans = [store.plans.load(call, each.id) for each in store.key_plans.all(call, params["keyId"])]
+        plans = [
+            store.plans.load(call, each.id) for each in store.key_plans.all(call, params["keyId"])
+        ]
         return {"items": [answer(plan) for plan in plans]}
     found, position = store.plans.page(call, params)
     return {"items": [answer(plan) for plan in found], "position": position}

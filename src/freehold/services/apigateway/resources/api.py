@@ -1,4 +1,6 @@
-"""AWS::ApiGateway:: RestApi, Resource, Method, Model, RequestValidator, Authorizer, GatewayResponse."""
+"""AWS::ApiGateway:: RestApi, Resource, Method, Model, RequestValidator, Authorizer,
+GatewayResponse.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ from freehold.services.apigateway.resources.properties import (
 
 @service.resource_type("AWS::ApiGateway::RestApi")
 class RestApi:
-    """Its body may lie in S3, and reading that waits: so what was made is found again by its token."""
+    """Its body may lie in S3, and reading that waits: so what was made is found again by its
+    token.
+    """
 
     @staticmethod
     async def create(call: Call, wanted: Wanted) -> Made:
@@ -139,7 +143,11 @@ class RequestValidator:
             "ValidateRequestParameters": "/validateRequestParameters",
         }
         patches = [
-            {"op": "replace", "path": path, "value": text(boolean(wanted.properties.get(name, False)))}
+            {
+                "op": "replace",
+                "path": path,
+                "value": text(boolean(wanted.properties.get(name, False))),
+            }
             for name, path in paths.items()
         ]
         do(call, "UpdateRequestValidator", **made.state, patchOperations=patches)
@@ -220,7 +228,9 @@ async def _body(call: Call, wanted: Wanted) -> bytes | None:
     location = wanted.properties.get("BodyS3Location")
     if location is None:
         return None
-    place = known_only(f"{wanted.type}.BodyS3Location", location, "Bucket", "Key", "Version", "ETag")
+    place = known_only(
+        f"{wanted.type}.BodyS3Location", location, "Bucket", "Key", "Version", "ETag"
+    )
     params = {"Bucket": place["Bucket"], "Key": place["Key"]}
     if "Version" in place:
         params["VersionId"] = place["Version"]

@@ -92,9 +92,9 @@ def map_changes(path: str, new: Properties, old: Properties) -> list[dict[str, s
 
 def element_changes(path: str, new: Iterable[str], old: Iterable[str]) -> list[dict[str, str]]:
     wanted, had = list(new), list(old)
-    return [{"op": "remove", "path": f"{path}/{step(each)}"} for each in had if each not in wanted] + [
-        {"op": "add", "path": f"{path}/{step(each)}"} for each in wanted if each not in had
-    ]
+    return [
+        {"op": "remove", "path": f"{path}/{step(each)}"} for each in had if each not in wanted
+    ] + [{"op": "add", "path": f"{path}/{step(each)}"} for each in wanted if each not in had]
 
 
 def do(call: Call, operation: str, **params: Any) -> dict[str, Any]:

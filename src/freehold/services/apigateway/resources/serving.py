@@ -143,7 +143,7 @@ class Stage:
             "CacheClusterEnabled": "/cacheClusterEnabled",
         }
         patches = [
-            replace(path, properties.get(name, name.endswith("Enabled") and "false" or ""))
+            replace(path, properties.get(name, "false" if name.endswith("Enabled") else ""))
             for name, path in paths.items()
             if properties.get(name) != wanted.previous.get(name)
         ]
@@ -204,7 +204,9 @@ def _stage_properties(wanted: Wanted) -> dict[str, Any]:
 def _setting_patches(what: str, settings: list[Mapping[str, Any]]) -> list[dict[str, str]]:
     patches = []
     for each in settings:
-        setting = known_only(f"{what}.MethodSettings", each, "ResourcePath", "HttpMethod", *SETTINGS)
+        setting = known_only(
+            f"{what}.MethodSettings", each, "ResourcePath", "HttpMethod", *SETTINGS
+        )
         path = step(str(setting.get("ResourcePath", "/*")).lstrip("/"))
         method = setting.get("HttpMethod", "*")
         patches += [

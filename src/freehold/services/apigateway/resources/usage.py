@@ -156,13 +156,13 @@ class UsagePlanKey:
 
 
 def _stage_keys(properties: dict[str, Any]) -> list[str]:
-    return [f"{each['RestApiId']}/{each['StageName']}" for each in properties.get("StageKeys") or []]
+    return [
+        f"{each['RestApiId']}/{each['StageName']}" for each in properties.get("StageKeys") or []
+    ]
 
 
 def _plan_properties(wanted: Wanted) -> dict[str, Any]:
-    return taken(
-        wanted, "UsagePlanName", "Description", "ApiStages", "Quota", "Throttle", "Tags"
-    )
+    return taken(wanted, "UsagePlanName", "Description", "ApiStages", "Quota", "Throttle", "Tags")
 
 
 def _api_stages(wanted: Wanted, properties: dict[str, Any]) -> list[str]:
