@@ -1,7 +1,8 @@
 """What IAM tells the kernel of every request: whose key it is, and what he may do.
 
-A credential costs one read. The policies of a role cost one read for its grants, and one for each managed
-policy of the customer's that is attached to it; AWS's own come from a table. Users add theirs of groups.
+A credential costs one read. The policies of a role cost one read for its grants, and one for each
+managed policy of the customer's that is attached to it; AWS's own come from a table. Users add
+theirs of groups.
 """
 
 from __future__ import annotations
@@ -14,10 +15,9 @@ from freehold.services.iam import aws_managed, rules, store
 from freehold.services.iam.nouns import ROLE
 from freehold.services.iam.records import Grants
 
-# A session may outlive its user or role. Resource policies may still name it, so it is denied outright.
-_GONE = (
-    '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}'
-)
+# A session may outlive its user or role. Resource policies may still name it, so it is denied
+# outright.
+_GONE = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}'
 
 
 class Directory:

@@ -47,7 +47,8 @@ class Group(Entity, frozen=True, kw_only=True):
 
 
 class Role(Entity, frozen=True, kw_only=True):
-    """`trust` is the policy that says who may assume it; `linked_service` owns a service-linked role."""
+    """`trust` is the policy that says who may assume it; `linked_service` owns a service-linked
+    role."""
 
     trust: str
     description: str | None = None
@@ -56,8 +57,9 @@ class Role(Entity, frozen=True, kw_only=True):
 
 
 class Grants(msgspec.Struct, frozen=True, kw_only=True):
-    """What an entity may do: inline documents by name, ARNs of managed policies, its boundary's ARN and, of
-    a user, the ids of its groups. Under the entity's id, so that whoever gets its name gets nothing."""
+    """What an entity may do: inline documents by name, ARNs of managed policies, its boundary's ARN
+    and, of a user, the ids of its groups. Under the entity's id, so that whoever gets its name gets
+    nothing."""
 
     inline: dict[str, str] = {}
     attached: tuple[str, ...] = ()

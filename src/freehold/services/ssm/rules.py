@@ -90,6 +90,11 @@ def resolve(text: str, prefix: str) -> Resolved:
     return Resolved(f"{prefix}/{name.removeprefix('/')}", (name,), _selector(chosen))
 
 
+def arn_name(name: str) -> str:
+    """A name as ARNs have it: parameter/a/b for both "/a/b" and "a/b"."""
+    return "parameter/" + name.removeprefix("/")
+
+
 def _selector(chosen: str) -> Selector:
     if not chosen:
         return Selector()

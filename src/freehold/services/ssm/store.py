@@ -1,9 +1,9 @@
 """Where Parameter Store's records are.
 
-    (ssm, account, region, parameter, *path)        Parameter; "/a/b" has the path ("", "a", "b")
-    (ssm, account, region, version, name, number)   Version: the earlier ones
-    (ssm, account, region, counts)                  Counts
-    (ssm, account, region, sealing key)             SealingKey
+(ssm, account, region, parameter, *path)        Parameter; "/a/b" has the path ("", "a", "b")
+(ssm, account, region, version, name, number)   Version: the earlier ones
+(ssm, account, region, counts)                  Counts
+(ssm, account, region, sealing key)             SealingKey
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ def list_below(
 def list_children(
     tx: Transaction, scope: Scope, path: Path, *, limit: int, after: Path | None = None
 ) -> Iterator[Parameter]:
-    """Only those right below the path. What lies deeper is jumped over, one read for each branch."""
+    """Only those right below the path. What lies deeper is jumped over, one read for each
+    branch."""
     position: tuple[str | bool, ...] | None = after
     for _ in range(limit):
         found = next(_parameters.list(tx, scope, *path, limit=1, after=position), None)
@@ -66,6 +67,15 @@ def list_children(
             position = key
         else:
             position = (*key[: len(path) + 1], _LAST)
+
+
+def list_unrooted(
+    tx: Transaction, scope: Scope, *, limit: int, after: Path | None = None
+) -> Iterator[Parameter]:
+    """Those whose name does not begin with a slash."""
+    start = after if after is not None and after[0] != "" else ("", _LAST)
+    for _, parameter in _parameters.list(tx, scope, limit=limit, after=start):
+        yield parameter
 
 
 def load_version(tx: Transaction, scope: Scope, name: str, number: int) -> Version | None:

@@ -1,6 +1,7 @@
 """Inline, attached and boundary policies, and tags, of users, groups and roles.
 
-These operations differ only in the noun in their names: PutUserPolicy, PutGroupPolicy, PutRolePolicy.
+These operations differ only in the noun in their names: PutUserPolicy, PutGroupPolicy,
+PutRolePolicy.
 """
 
 from __future__ import annotations
@@ -118,13 +119,13 @@ def _path(arn: str) -> str:
 
 def _register(noun: Noun) -> None:
     title = noun.title
-    writes = {
+    writes: dict[str, Any] = {
         f"Put{title}Policy": put_inline_policy,
         f"Delete{title}Policy": delete_inline_policy,
         f"Attach{title}Policy": attach_policy,
         f"Detach{title}Policy": detach_policy,
     }
-    reads = {
+    reads: dict[str, Any] = {
         f"Get{title}Policy": get_inline_policy,
         f"List{title}Policies": list_inline_policies,
         f"ListAttached{title}Policies": list_attached_policies,

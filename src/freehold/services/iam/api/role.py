@@ -148,7 +148,8 @@ def _changeable(call: Call, params: Params) -> Role:
 
 
 def _check_trust(call: Call, document: str) -> None:
-    """Besides its form: that the users and roles that it names exist, if their account lives here."""
+    """Besides its form: that the users and roles that it names exist, if their account lives
+    here."""
     rules.check_trust_policy(document)
     for arn in rules.trusted_entities(document):
         if store.load_account(call.tx, arn.account) is None:
@@ -156,5 +157,7 @@ def _check_trust(call: Call, document: str) -> None:
         kind: Kind = "role" if arn.resource.startswith("role/") else "user"
         name = arn.resource.rpartition("/")[2]
         entity = store.load_entity(call.tx, store.home(arn.account), kind, name)
-        if entity is None or rules.named_arn(arn.account, kind, entity.path, entity.name) != str(arn):
+        if entity is None or rules.named_arn(arn.account, kind, entity.path, entity.name) != str(
+            arn
+        ):
             raise rules.invalid_principal(str(arn))
