@@ -91,7 +91,10 @@ def test_unknown_paths_and_stages_are_refused_as_aws_does(aws: Any, client: Any,
     mock(client, api["id"], api["rootResourceId"], "GET", "{}")
     client.create_deployment(restApiId=api["id"], stageName="prod")
     wrong = request(aws, api["id"], "/prod/nothing")
-    assert (wrong.status, json.loads(wrong.data)) == (403, {"message": "Missing Authentication Token"})
+    assert (wrong.status, json.loads(wrong.data)) == (
+        403,
+        {"message": "Missing Authentication Token"},
+    )
     assert wrong.headers["x-amzn-ErrorType"] == "MissingAuthenticationTokenException"
     assert request(aws, api["id"], "/prod", "POST").status == 403
     stage = request(aws, api["id"], "/test")
