@@ -18,6 +18,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 R = TypeVar("R", bound=Record)
 
 
+class EndpointConfiguration(Record, frozen=True, kw_only=True):
+    types: list[str] = msgspec.field(default_factory=lambda: ["EDGE"])
+    ip_address_type: str = "ipv4"
+
+
 class RestApi(Record, frozen=True, kw_only=True):
     id: str
     name: str
@@ -27,7 +32,7 @@ class RestApi(Record, frozen=True, kw_only=True):
     binary_media_types: list[str] = []
     minimum_compression_size: int | None = None
     api_key_source: str = "HEADER"
-    endpoint_configuration: dict[str, Any] = {}
+    endpoint_configuration: EndpointConfiguration = EndpointConfiguration()
     policy: str | None = None
     tags: Strings = {}
     disable_execute_api_endpoint: bool = False

@@ -138,8 +138,7 @@ class Route:
         _do(
             call,
             "UpdateRoute",
-            **{"AuthorizationType": "NONE", **_route_params(wanted)},
-            **made.state,
+            **{"AuthorizationType": "NONE", **_route_params(wanted), **made.state},
         )
         return made
 

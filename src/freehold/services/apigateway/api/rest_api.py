@@ -99,15 +99,12 @@ def new_rest_api(call: Call, params: dict[str, Any]) -> RestApi:
     while not endpoints.claim(call, "execute-api", api_id):
         api_id = call.new_word(ID_LENGTH, LOWER_ALPHANUMERIC)
     root = Resource(id=call.new_word(ID_LENGTH, LOWER_ALPHANUMERIC), path="/")
-    configuration = {"types": ["EDGE"], "ipAddressType": "ipv4"}
-    configuration.update(params.get("endpointConfiguration") or {})
     api: RestApi = rules.made(
         RestApi,
         params,
         id=api_id,
         createdDate=call.now,
         rootResourceId=root.id,
-        endpointConfiguration=configuration,
     )
     api = _checked(call, api)
     store.rest_apis.save(call, api, api.id)
@@ -116,7 +113,7 @@ def new_rest_api(call: Call, params: dict[str, Any]) -> RestApi:
 
 
 def _checked(call: Call, api: RestApi) -> RestApi:
-    types = api.endpoint_configuration.get("types") or []
+    types = api.endpoint_configuration.types
     if len(types) != 1 or types[0] not in ("EDGE", "REGIONAL", "PRIVATE"):
         raise errors.bad_request(
             "Endpoint configuration types must be one of EDGE, REGIONAL, PRIVATE"
