@@ -1,13 +1,15 @@
-"""A node in this process whose functions are Python functions: for what API Gateway does around them.
+"""A node in this process whose functions are Python functions: for what API Gateway does around
+them.
 
-The Lambda service here is a stand-in of a few lines: it runs a function given by its ARN on the event, and
-remembers who asked. What real functions do with real events is tested with the whole node.
+The Lambda service here is a stand-in of a few lines: it runs a function given by its ARN on the
+event, and remembers who asked. What real functions do with real events is tested with the whole
+node.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -161,8 +163,8 @@ class Platform:
 
 
 @pytest.fixture
-def platform(tmp_path: Path) -> Iterator[Platform]:
-    yield Platform(tmp_path)
+def platform(tmp_path: Path) -> Platform:
+    return Platform(tmp_path)
 
 
 def json_body(answer: HttpResponse) -> Any:

@@ -242,7 +242,9 @@ def test_a_deleted_api_is_gone(aws: Any, client: Any, api: Any) -> None:
 
 
 def test_a_policy_on_paths_limits_what_a_user_may_do(aws: Any, client: Any, api: Any) -> None:
-    """API Gateway's actions are HTTP verbs, its resources are paths (Service Authorization Reference)."""
+    """API Gateway's actions are HTTP verbs, its resources are paths (Service Authorization
+    Reference).
+    """
     arn = f"arn:aws:apigateway:us-east-1::/restapis/{api['id']}*"
     reader = aws.as_user("r", {"Effect": "Allow", "Action": "apigateway:GET", "Resource": arn})
     reader.client("apigateway").get_rest_api(restApiId=api["id"])

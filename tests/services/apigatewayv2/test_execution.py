@@ -59,7 +59,9 @@ def route(platform: Platform, api_id: str, key: str, version: str = "2.0", **mor
 
 
 def test_format_2_has_what_the_documentation_shows(platform: Platform) -> None:
-    """ "Payload format version", developer guide: single values, cookies apart, empty ones left out."""
+    """ "Payload format version", developer guide: single values, cookies apart, empty ones left
+    out.
+    """
     platform.functions[FUNCTION] = lambda event: {"ok": True}
     api_id = empty(platform, "dev")
     route(platform, api_id, "POST /my/{name}")
@@ -183,7 +185,9 @@ def test_a_stage_without_automatic_deployment_waits_for_one(platform: Platform) 
 def test_the_gateway_answers_preflights_and_overrides_the_functions_headers(
     platform: Platform,
 ) -> None:
-    """ "API Gateway ignores CORS headers returned from your backend integration" (developer guide)."""
+    """ "API Gateway ignores CORS headers returned from your backend integration" (developer
+    guide).
+    """
     platform.functions[FUNCTION] = lambda event: {
         "statusCode": 200,
         "headers": {"Access-Control-Allow-Origin": "https://evil.example"},

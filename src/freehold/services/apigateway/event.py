@@ -293,7 +293,7 @@ def _status(answer: dict[str, Any]) -> int:
 
 def _answer_headers(answer: dict[str, Any]) -> list[tuple[str, str]]:
     """Single headers and multi-value headers merged; the latter win for the same name."""
-    single, multiple = answer.get("headers") or {}, answer.get("multiValueHeaders") or {}
+    single, multiple = _or_empty(answer.get("headers")), _or_empty(answer.get("multiValueHeaders"))
     if not isinstance(single, dict) or not isinstance(multiple, dict):
         raise MalformedAnswer("headers")
     found: list[tuple[str, str]] = []
@@ -308,6 +308,10 @@ def _answer_headers(answer: dict[str, Any]) -> list[tuple[str, str]]:
             raise MalformedAnswer(f"header {name}")
         found.extend((name, _header_text(value)) for value in values if value is not None)
     return found
+
+
+def _or_empty(value: Any) -> Any:
+    return {} if value is None else value
 
 
 def _header_text(value: Any) -> str:
