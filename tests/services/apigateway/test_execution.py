@@ -334,3 +334,37 @@ def test_large_answers_are_compressed_where_the_api_says_so(platform: Platform) 
     assert isinstance(answer.body, bytes)
     assert gzip.decompress(answer.body) == b"x" * 100
     assert platform.request(api_id, "/Prod").body == b"x" * 100
+
+
+def test_a_mapped_integration_speaks_the_functions_language(platform: Platform) -> None:
+    """The event is the request's template, the answer the response's; errors choose theirs by
+    pattern.
+    """
+
+    def greet(event: Any) -> Any:
+        if event["name"] == "nobody":
+            raise Failed("NotFound: nobody")
+        return {"greeting": f"Hello {event['name']}"}
+
+    platform.functions[FUNCTION] = greet
+    response = {"statusCode": "200", "responseTemplates": {}}
+    response["responseTemplates"] = {"application/json": "{\"said\": $input.json('$.greeting')}"}
+    missing = {
+        "statusCode": "404",
+        "responseTemplates": {"application/json": "$input.path('$.errorMessage')"},
+        "responseParameters": {"method.response.header.X-Kind": "'missing'"},
+    }
+    integration = {
+        "type": "aws",
+        "httpMethod": "POST",
+        "uri": URI,
+        "requestTemplates": {"application/json": '{"name": "$input.params(\'name\')"}'},
+        "responses": {"default": response, "NotFound.*": missing},
+    }
+    responses = {"200": {}, "404": {"headers": {"X-Kind": {"type": "string"}}}}
+    method = {"x-amazon-apigateway-integration": integration, "responses": responses}
+    api_id = deploy(platform, document({"/{name}": {"get": method}}))
+    assert json_body(platform.request(api_id, "/Prod/Ada")) == {"said": "Hello Ada"}
+    refused = platform.request(api_id, "/Prod/nobody")
+    assert (refused.status, refused.body) == (404, b"NotFound: nobody")
+    assert header(refused, "x-kind") == "missing"

@@ -2,7 +2,7 @@
 
 Works: APIs by hand and from OpenAPI 2 and 3 documents (JSON or YAML), resources with {param} and
 {proxy+}, methods, deployments as snapshots, stages with variables, Lambda proxy integrations, MOCK
-and plain Lambda integrations with templates of plain references, Lambda authorizers (TOKEN and
+and plain Lambda integrations with mapping templates (`velocity`), Lambda authorizers (TOKEN and
 REQUEST, their answers cached in the store), AWS_IAM, resource policies, request validators and
 models, gateway responses, API keys with usage plans whose throttles and quotas hold, method
 throttles, compression, tags.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -25,6 +24,7 @@ from freehold.services.apigateway.records import (
     Verdict,
 )
 from freehold.services.apigateway.routing import Match
+from freehold.services.apigateway.velocity import TemplateError
 
 GATEWAY = principal.service("apigateway.amazonaws.com")
 # A payload that the function cannot take is the client's doing; anything else is the API's.
@@ -177,51 +177,52 @@ async def _run_proxy(exchange: Exchange, integration: Integration) -> HttpRespon
 
 async def _run_function(exchange: Exchange, integration: Integration) -> HttpResponse:
     """A Lambda integration that is no proxy: the event is the mapped body, the answer is mapped."""
-    text = _mapped_request(exchange, integration)
+    said = _mapped_request(exchange, integration)
     try:
-        question = orjson.loads(text or "{}")
+        question = orjson.loads(said.text or "{}")
     except orjson.JSONDecodeError:
         raise Refusal(
             "API_CONFIGURATION_ERROR", "Could not parse request body into json", 400
         ) from None
-    payload, failed = await _invoke_integration(exchange, integration, question)
+    wanted = integration.request_parameters.get(rules.INVOCATION_TYPE, "'RequestResponse'")
+    kind = mapping.parameter(wanted, exchange.given()) or "RequestResponse"
+    payload, failed = await _invoke_integration(exchange, integration, question, kind)
     selector = ""
     if failed:
         answer = orjson.loads(payload or b"{}")
         selector = str(answer.get("errorMessage", "")) if isinstance(answer, dict) else ""
     response = _selected(integration, selector, failed)
-    return _mapped_response(exchange, response, payload.decode(errors="replace"))
+    return _mapped_response(exchange, response, payload.decode(errors="replace"), said)
 
 
 def _run_mock(exchange: Exchange, integration: Integration) -> HttpResponse:
     """The request's template says which response: {"statusCode": 200}."""
-    text = _mapped_request(exchange, integration)
+    said = _mapped_request(exchange, integration)
     try:
-        status = str(orjson.loads(text)["statusCode"])
+        status = str(orjson.loads(said.text)["statusCode"])
     except (orjson.JSONDecodeError, KeyError, TypeError):
         raise Refusal("API_CONFIGURATION_ERROR") from None
-    return _mapped_response(exchange, _selected(integration, status, matters=True), "")
+    return _mapped_response(exchange, _selected(integration, status, matters=True), "", said)
 
 
-def _mapped_request(exchange: Exchange, integration: Integration) -> str:
+def _mapped_request(exchange: Exchange, integration: Integration) -> mapping.Rendered:
     """The body that the backend gets, by the rules of passthrough."""
     body = exchange.body.decode(errors="replace")
     templates = integration.request_templates
     template = mapping.chosen(templates, exchange.request.header("content-type"))
     if template is not None:
-        given = exchange.given()
-        variables = dict(given)
-        # $input.params looks at the path, then the query, then the headers.
-        for place in ("header", "querystring", "path"):
-            prefix = f"method.request.{place}."
-            for name, value in given.items():
-                if name.startswith(prefix):
-                    variables[f"params.{name.removeprefix(prefix)}"] = value
-        return mapping.render(template, body, variables)
+        return _rendered(exchange, template, body)
     behavior = integration.passthrough_behavior
     if behavior == "NEVER" or (behavior == "WHEN_NO_TEMPLATES" and templates):
         raise Refusal("UNSUPPORTED_MEDIA_TYPE")
-    return body
+    return mapping.Rendered(body)
+
+
+def _rendered(exchange: Exchange, template: str, body: str) -> mapping.Rendered:
+    try:
+        return mapping.render(template, body, exchange.given(), exchange.variables())
+    except TemplateError:
+        raise Refusal("API_CONFIGURATION_ERROR") from None
 
 
 def _selected(integration: Integration, selector: str, matters: bool) -> IntegrationResponse:
@@ -237,32 +238,48 @@ def _selected(integration: Integration, selector: str, matters: bool) -> Integra
     return default
 
 
-def _mapped_response(exchange: Exchange, response: IntegrationResponse, body: str) -> HttpResponse:
-    variables: Mapping[str, str] = exchange.variables()
+def _mapped_response(
+    exchange: Exchange,
+    response: IntegrationResponse,
+    body: str,
+    said: mapping.Rendered,
+) -> HttpResponse:
+    """The response's template and headers; what templates said by responseOverride wins."""
+    variables = exchange.variables()
     media_type, template = "application/json", None
     if response.response_templates:
         media_type, template = next(iter(response.response_templates.items()))
-    headers = [("Content-Type", media_type)]
+    headers = {"content-type": ("Content-Type", media_type)}
     for target, expression in response.response_parameters.items():
-        value = mapping.parameter(expression, variables)
+        value = mapping.parameter(expression, variables, body)
         if value is not None and target.startswith("method.response.header."):
             name = target.removeprefix("method.response.header.")
-            headers = [each for each in headers if each[0].lower() != name.lower()]
-            headers.append((name, value))
-    content = body if template is None else mapping.render(template, body, variables)
+            headers[name.lower()] = (name, value)
+    content = mapping.Rendered(body)
+    if template is not None:
+        content = _rendered(exchange, template, body)
+    for each in (said, content):
+        headers.update({name.lower(): (name, value) for name, value in each.headers.items()})
     return HttpResponse(
-        status=int(response.status_code), headers=tuple(headers), body=content.encode()
+        status=content.status or said.status or int(response.status_code),
+        headers=tuple(headers.values()),
+        body=content.text.encode(),
     )
 
 
 async def _invoke_integration(
-    exchange: Exchange, integration: Integration, question: Any
+    exchange: Exchange,
+    integration: Integration,
+    question: Any,
+    kind: str = "RequestResponse",
 ) -> tuple[bytes, bool]:
     arn = rules.function_arn(integration.uri or "", exchange.stage.variables)
     if arn is None:
         raise Refusal("API_CONFIGURATION_ERROR")
     try:
-        return await _invoke(exchange, arn, question, exchange.source_arn, integration.credentials)
+        return await _invoke(
+            exchange, arn, question, exchange.source_arn, integration.credentials, kind
+        )
     except AwsError as error:
         if error.code == _TOO_LARGE:
             raise Refusal("REQUEST_TOO_LARGE") from None
@@ -270,7 +287,12 @@ async def _invoke_integration(
 
 
 async def _invoke(
-    exchange: Exchange, function_arn: str, question: Any, source_arn: str, credentials: str | None
+    exchange: Exchange,
+    function_arn: str,
+    question: Any,
+    source_arn: str,
+    credentials: str | None,
+    kind: str = "RequestResponse",
 ) -> tuple[bytes, bool]:
     """The function's answer, and whether it failed. As the role or caller that `credentials`
     names.
@@ -286,7 +308,7 @@ async def _invoke(
         "Invoke",
         {
             "FunctionName": function_arn,
-            "InvocationType": "RequestResponse",
+            "InvocationType": kind,
             "Payload": orjson.dumps(question),
         },
         principal=caller,

@@ -25,6 +25,8 @@ AUTHORIZATION_TYPES = ("NONE", "AWS_IAM", "CUSTOM", "COGNITO_USER_POOLS", "JWT")
 TIMEOUT_MS_MIN, TIMEOUT_MS_MAX = 50, 29_000
 PASSTHROUGH_BEHAVIORS = ("WHEN_NO_MATCH", "WHEN_NO_TEMPLATES", "NEVER")
 RESOURCES_MAX = 300
+# Of a Lambda integration that is no proxy: 'Event' to have the function run later.
+INVOCATION_TYPE = "integration.request.header.X-Amz-Invocation-Type"
 
 _PATH_PART = re.compile(r"[a-zA-Z0-9._\-:,$~!@*&'()+=%]+|\{[a-zA-Z0-9._\-:]+\+?\}")
 _STAGE_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
@@ -122,6 +124,9 @@ def check_integration(integration: Integration) -> None:
         raise not_implemented(f"{kind} integrations with {parts[4]}")
     if _LAMBDA_PATH.fullmatch(uri) is None:
         raise errors.bad_request("Invalid function ARN or invalid uri")
+    others = set(integration.request_parameters) - {INVOCATION_TYPE}
+    if kind == "AWS" and others:
+        raise not_implemented(f"requestParameters {min(others)} of AWS integrations")
     if uri.endswith("/response-streaming-invocations"):
         raise not_implemented("integrations that stream their response")
 
