@@ -9,18 +9,16 @@ throttles, compression, tags.
 
 Differs on purpose:
 - Recorded but without effect: logging levels, metrics and tracing of stages, access log settings,
-the
-  account's CloudWatch role, cache keys of integrations. They change what is observed, not what is
-  answered.
+  the account's CloudWatch role, cache keys of integrations. They change what is observed, not what
+  is answered.
 - EDGE endpoints answer like REGIONAL ones.
 - AWS's account-wide throttle (10,000 requests a second) is not enforced; lower ones of stages are.
 - Flushing the authorizers' cache of a stage flushes that of the API's other stages too.
 - Header names reach functions in their usual form (Authorization), or else in lower case.
 
-Refused: HTTP integrations, AWS integrations with services other than Lambda, VPC links, Velocity
-beyond
-plain references, response caching, canaries, Cognito and JWT authorizers, private APIs, response
-streaming, custom domains, documentation parts, client certificates, SDK generation, test
+Refused: HTTP integrations, AWS integrations with services other than Lambda, VPC links, Velocity's
+macros, request overrides, response caching, canaries, Cognito and JWT authorizers, private APIs,
+response streaming, custom domains, documentation parts, client certificates, SDK generation, test
 invocations.
 """
 
