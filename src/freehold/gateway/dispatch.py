@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote
 from freehold.gateway import identify, sigv4
 from freehold.gateway.health import health
 from freehold.gateway.identify import Identity, Words
-from freehold.gateway.messages import BytesBody, Pending, Request, Response
+from freehold.server.messages import BytesBody, Pending, Request, Response
 from freehold.gateway.routing import (
     SIGNING_NAMES,
     TARGET_PREFIXES,
@@ -77,7 +77,7 @@ class _Routed:
 
 
 class Gateway:
-    """The handler of a node's server: `server.Server(Gateway(node).handle)`."""
+    """The handler of a node's server: `http1.Server(Gateway(node).handle)`."""
 
     def __init__(self, node: Node) -> None:
         self._node = node

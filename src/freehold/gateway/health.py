@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 
 from freehold import __version__
-from freehold.gateway.messages import Request, Response
+from freehold.server.messages import Request, Response
 from freehold.kernel.node import Node
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from freehold.gateway import sigv4
-from freehold.gateway.messages import Request
+from freehold.server.messages import Request
 from freehold.gateway.streamed import ChunkedBody, HashedBody
 from freehold.kernel import principal as principals
 from freehold.kernel.errors import AwsError

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from freehold.gateway.messages import Request
+from freehold.server.messages import Request
 
 # Signing names that are not the service's own name.
 SIGNING_NAMES: dict[str, tuple[str, ...]] = {

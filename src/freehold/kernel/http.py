@@ -7,6 +7,11 @@ from typing import Protocol
 
 import msgspec
 
+from freehold.server.messages import BodyTooLarge
+
+
+__all__ = ["Body", "BodyTooLarge", "HttpRequest", "HttpResponse"]
+
 
 class Body(Protocol):
     """A request's body, of a known or unknown length, read once."""
@@ -18,10 +23,6 @@ class Body(Protocol):
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """Its pieces as they arrive. Reading slowly slows the sender."""
-
-
-class BodyTooLarge(ValueError):
-    """The body is longer than the reader allows."""
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,10 +8,13 @@ from typing import Any
 
 import msgspec
 
-from freehold.kernel.http import BodyTooLarge
 
 # Bytes of a body that may wait for their reader before the sender is slowed.
 WAITING_BYTES_MAX = 256 * 1024
+
+
+class BodyTooLarge(ValueError):
+    """The body is longer than the reader allows."""
 
 
 class ClientGone(ConnectionError):

@@ -1,0 +1,1 @@
+"""The HTTP server: connections and bytes on one side, requests and responses on the other."""
