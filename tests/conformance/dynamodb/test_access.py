@@ -10,17 +10,17 @@ from .conftest import Make, index
 from .refusals import refused
 
 
-def allowing(aws: Aws, name: str, *statements: tuple[str, str]) -> Any:
+def allowing(home: Aws, name: str, *statements: tuple[str, str]) -> Any:
     documents = [
         {"Effect": "Allow", "Action": action, "Resource": resource}
         for action, resource in statements
     ]
-    return aws.as_user(name, *documents).client("dynamodb")
+    return home.as_user(name, *documents).client("dynamodb")
 
 
-def test_access_is_by_action_and_table(aws: Aws, make_table: Make) -> None:
+def test_access_is_by_action_and_table(home: Aws, make_table: Make) -> None:
     one, two = make_table("id:S"), make_table("id:S")
-    reader = allowing(aws, "reader", ("dynamodb:GetItem", one.table_arn))
+    reader = allowing(home, "reader", ("dynamodb:GetItem", one.table_arn))
     reader.get_item(TableName=one.name, Key={"id": {"S": "a"}})
     with refused("AccessDeniedException", "is not authorized to perform: dynamodb:GetItem"):
         reader.get_item(TableName=two.name, Key={"id": {"S": "a"}})
@@ -28,27 +28,27 @@ def test_access_is_by_action_and_table(aws: Aws, make_table: Make) -> None:
         reader.put_item(TableName=one.name, Item={"id": {"S": "a"}})
 
 
-def test_an_index_is_a_resource_of_its_own(aws: Aws, make_table: Make) -> None:
+def test_an_index_is_a_resource_of_its_own(home: Aws, make_table: Make) -> None:
     table = make_table("id:S", GlobalSecondaryIndexes=[index("idx", "id")])
-    scanner = allowing(aws, "scanner", ("dynamodb:Scan", f"{table.table_arn}/index/*"))
+    scanner = allowing(home, "scanner", ("dynamodb:Scan", f"{table.table_arn}/index/*"))
     scanner.scan(TableName=table.name, IndexName="idx")
     with refused("AccessDeniedException"):
         scanner.scan(TableName=table.name)
 
 
-def test_a_batch_needs_access_to_every_table(aws: Aws, make_table: Make) -> None:
+def test_a_batch_needs_access_to_every_table(home: Aws, make_table: Make) -> None:
     one, two = make_table("id:S"), make_table("id:S")
-    user = allowing(aws, "batcher", ("dynamodb:BatchGetItem", one.table_arn))
+    user = allowing(home, "batcher", ("dynamodb:BatchGetItem", one.table_arn))
     keys = {"Keys": [{"id": {"S": "a"}}]}
     user.batch_get_item(RequestItems={one.name: keys})
     with refused("AccessDeniedException"):
         user.batch_get_item(RequestItems={one.name: keys, two.name: keys})
 
 
-def test_a_transaction_needs_the_actions_of_its_items(aws: Aws, make_table: Make) -> None:
+def test_a_transaction_needs_the_actions_of_its_items(home: Aws, make_table: Make) -> None:
     table = make_table("id:S")
     user = allowing(
-        aws,
+        home,
         "mover",
         ("dynamodb:PutItem", table.table_arn),
         ("dynamodb:ConditionCheckItem", table.table_arn),
@@ -63,7 +63,7 @@ def test_a_transaction_needs_the_actions_of_its_items(aws: Aws, make_table: Make
         user.transact_get_items(TransactItems=[{"Get": key}])
 
 
-def test_another_accounts_table_is_out_of_reach(aws: Aws, simple: Any) -> None:
-    stranger = aws.node.new_account().client("dynamodb")
+def test_another_accounts_table_is_out_of_reach(home: Aws, simple: Any) -> None:
+    stranger = home.node.new_account().client("dynamodb")
     with refused("AccessDeniedException"):
         stranger.get_item(TableName=simple.table_arn, Key={"id": {"S": "a"}})

@@ -1,4 +1,4 @@
-"""The parameters that came before expressions ("Legacy conditional parameters", developer guide)."""
+"""The parameters that came before expressions ("Legacy conditional parameters")."""
 
 from __future__ import annotations
 
