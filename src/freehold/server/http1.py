@@ -264,14 +264,16 @@ class Connection(asyncio.Protocol):
         if length == 0:
             return
         expects = request.headers.get("expect", "").lower() == "100-continue"
+        streamed = expects or length is None or length > self._limits.whole_body_bytes
         self._body = RequestBody(
             length,
-            self._pause_reading,
+            # Nobody reads a body that is handed on whole: pausing it would be for ever.
+            self._pause_reading if streamed else _never_pause,
             self._resume_reading,
             self._send_continue if expects else None,
         )
         request.body = self._body
-        if expects or length is None or length > self._limits.whole_body_bytes:
+        if streamed:
             self._handed_on = True
             self._hand_on(request)
 
@@ -481,6 +483,10 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         self._closing = True
         self._transport.abort()
+
+
+def _never_pause() -> None:
+    """What a body calls that is collected until it is whole."""
 
 
 class _Refused(Exception):

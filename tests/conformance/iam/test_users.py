@@ -163,3 +163,19 @@ def test_tags_are_compared_without_case(aws):
         iam.tag_user(UserName="ada", Tags=[{"Key": k, "Value": ""} for k in ("a", "A")])
     with pytest.raises(ClientError, match="aws: prefixed"):
         iam.tag_user(UserName="ada", Tags=[{"Key": "aws:x", "Value": ""}])
+
+
+def test_what_nobody_can_have_is_listed_as_empty(aws):
+    """Tools look for these before they delete a user; making one is refused."""
+    iam = aws.client("iam")
+    iam.create_user(UserName="ada")
+    assert iam.list_mfa_devices(UserName="ada")["MFADevices"] == []
+    assert iam.list_ssh_public_keys(UserName="ada")["SSHPublicKeys"] == []
+    assert iam.list_service_specific_credentials()["ServiceSpecificCredentials"] == []
+    assert iam.list_open_id_connect_providers()["OpenIDConnectProviderList"] == []
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.get_login_profile(UserName="ada")
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.list_signing_certificates(UserName="eve")
+    with pytest.raises(ClientError, match="NotImplemented"):
+        iam.create_login_profile(UserName="ada", Password="secret")

@@ -253,6 +253,24 @@ def test_a_deleted_roles_sessions_can_do_nothing(aws):
         session.client("iam").list_users()
 
 
+def test_trust_in_a_user_is_not_trust_in_the_next_of_his_name(aws):
+    """AWS keeps the id of whoever a trust policy names (IAM user guide, Principal element)."""
+    iam, ada = aws.client("iam"), aws.as_user("ada")
+    user_id = ada.client("sts").get_caller_identity()["UserId"]
+    who = f"arn:aws:iam::{aws.account}:user/ada"
+    arn = role(aws, "r", trust(who), allow("*"))
+    assume(ada, arn)
+    iam.delete_access_key(UserName="ada", AccessKeyId=ada.access_key_id)
+    iam.delete_user(UserName="ada")
+    shown = iam.get_role(RoleName="r")["Role"]["AssumeRolePolicyDocument"]
+    assert shown["Statement"][0]["Principal"]["AWS"] == [user_id]
+    impostor = aws.as_user("ada", allow("sts:*"))
+    with denied():
+        assume(impostor, arn)
+    iam.update_assume_role_policy(RoleName="r", PolicyDocument=trust(who))
+    assume(impostor, arn)
+
+
 def test_a_session_token_is_the_user_himself_but_for_iam_and_sts(aws):
     """Without MFA it cannot call IAM, nor STS but AssumeRole and GetCallerIdentity."""
     ada = aws.as_user("ada", allow("*"))
@@ -266,6 +284,39 @@ def test_a_session_token_is_the_user_himself_but_for_iam_and_sts(aws):
         session.client("sts").get_session_token()
     assume(session, role(aws, "r", trust(arn)))
     assert session.client("ssm").describe_parameters()["Parameters"] == []
+
+
+def test_a_federated_user_may_do_what_both_the_user_and_the_session_allow(aws):
+    """And nothing without a session policy; no IAM, no STS (GetFederationToken reference)."""
+    allowed = ["ssm:*", "iam:*", "sts:GetFederationToken"]
+    ada, eve = aws.as_user("ada", allow(allowed)), aws.as_user("eve")
+    sts = ada.client("sts")
+    narrow = policy(allow(["ssm:DescribeParameters", "logs:*", "iam:*", "sts:*"]))
+    answer = sts.get_federation_token(Name="bob", Policy=narrow)
+    arn = f"arn:aws:sts::{aws.account}:federated-user/bob"
+    assert answer["FederatedUser"] == {"Arn": arn, "FederatedUserId": f"{aws.account}:bob"}
+    bob = aws.with_keys(answer["Credentials"])
+    identity = bob.client("sts").get_caller_identity()
+    assert (identity["Arn"], identity["UserId"]) == (arn, f"{aws.account}:bob")
+    assert bob.client("ssm").describe_parameters()["Parameters"] == []
+    with pytest.raises(ClientError, match="AccessDenied"):
+        bob.client("ssm").get_parameter(Name="/p")
+    with pytest.raises(ClientError, match="InvalidClientTokenId"):
+        bob.client("iam").list_users()
+    for attempt in (
+        bob.client("sts").get_session_token,
+        lambda: bob.client("sts").get_federation_token(Name="eve"),
+        lambda: assume(bob, role(aws, "r", trust(aws.account))),
+    ):
+        with denied("AccessDenied"):
+            attempt()
+    nothing = aws.with_keys(sts.get_federation_token(Name="bob")["Credentials"])
+    with pytest.raises(ClientError, match="AccessDenied"):
+        nothing.client("ssm").describe_parameters()
+    with denied("sts:GetFederationToken"):
+        eve.client("sts").get_federation_token(Name="bob")
+    with denied("sts:TagSession"):
+        sts.get_federation_token(Name="bob", Tags=[{"Key": "a", "Value": "b"}])
 
 
 def test_a_key_tells_its_account(aws):

@@ -11,7 +11,7 @@ from freehold.kernel import arn as arns
 from freehold.kernel.principal import Credential, Policies, Principal, TrustedRole
 from freehold.kv import Transaction
 from freehold.kv.keys import Scope
-from freehold.services.iam import aws_managed, rules, store
+from freehold.services.iam import aws_managed, rules, store, trust
 from freehold.services.iam.nouns import ROLE
 from freehold.services.iam.records import Grants
 
@@ -52,7 +52,7 @@ class Directory:
             arn=role_arn,
             id=role.id,
             name=role.name,
-            trust=role.trust,
+            trust=trust.current(tx, role),
             session_s_max=role.session_s_max,
             tags=role.tags,
         )

@@ -47,10 +47,11 @@ class Group(Entity, frozen=True, kw_only=True):
 
 
 class Role(Entity, frozen=True, kw_only=True):
-    """`trust` is the policy that says who may assume it; `linked_service` owns a service-linked
-    role."""
+    """`trust` is the policy that says who may assume it, `trusted_ids` the ids of the users and
+    roles whom it names by ARN; `linked_service` owns a service-linked role."""
 
     trust: str
+    trusted_ids: dict[str, str] = {}
     description: str | None = None
     session_s_max: int = 3600
     linked_service: str = ""

@@ -28,19 +28,19 @@ def below(
     """(parameters below a path, what the answer says of the rest). The path "" has them all."""
     after = _path_after(params)
     found: list[Parameter] = []
-    last = ""
-    for examined, parameter in enumerate(_list(call, path, after, recursive=recursive)):
+    last = after
+    for examined, (position, parameter) in enumerate(_list(call, path, after, recursive=recursive)):
         if len(found) == limit or examined == EXAMINED_MAX:
-            return found, {"NextToken": paging.encode(store.path_of(last))}
-        last = parameter.name
-        if passes(parameter):
+            return found, {"NextToken": paging.encode(last)}
+        last = position
+        if parameter is not None and passes(parameter):
             found.append(parameter)
     return found, {}
 
 
 def _list(
-    call: Call, path: str, after: store.Path | None, *, recursive: bool
-) -> Iterator[Parameter]:
+    call: Call, path: str, after: store.Position | None, *, recursive: bool
+) -> Iterator[store.Row]:
     """ "/" is above the names without a slash, too."""
     tx, scope, limit = call.tx, call.scope, EXAMINED_MAX + 1
     start = store.path_of(path)
@@ -54,15 +54,17 @@ def _list(
         yield from store.list_unrooted(tx, scope, limit=limit, after=after)
 
 
-def _path_after(params: Params) -> store.Path | None:
+def _path_after(params: Params) -> store.Position | None:
     token = params.get("NextToken")
     if token is None:
         return None
     try:
-        path: store.Path = paging.decode(token, tuple[str, ...])
+        position: store.Position = paging.decode(token, tuple[str | bool, ...])
     except paging.InvalidToken as error:
         raise errors.invalid_next_token() from error
-    return path
+    if not position:
+        raise errors.invalid_next_token()
+    return position
 
 
 def number_after(params: Params) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -306,10 +307,10 @@ def _rooted(name: str) -> str:
     return name if name.startswith("/") else f"/{name}"
 
 
-_COMPARE = {
-    "Equals": str.__eq__,
+_COMPARE: dict[str, Callable[[str, str], bool]] = {
+    "Equals": operator.eq,
     "BeginsWith": str.startswith,
-    "Contains": str.__contains__,
+    "Contains": operator.contains,
     "Recursive": _is_below,
     "OneLevel": _is_right_below,
 }

@@ -1,7 +1,7 @@
 """STS: temporary credentials.
 
 Whole: AssumeRole (trust policies, external ids, session policies, session tags, durations,
-chaining), GetSessionToken, GetCallerIdentity, GetAccessKeyInfo. A temporary
+chaining), GetSessionToken, GetFederationToken, GetCallerIdentity, GetAccessKeyInfo. A temporary
 credential is a record that IAM's directory keeps until it has ended, so that a request is checked
 with one read.
 
@@ -10,7 +10,8 @@ Services get a role's credentials the same way, as themselves: the trust policy 
     call.invoke("sts", "AssumeRole", {"RoleArn": ..., "RoleSessionName": ...},
                 principal=principal.service("lambda.amazonaws.com"))
 
-Differs from AWS on purpose: a session's tags are those that the role had when it was assumed.
+Differs from AWS on purpose: a federated user's aws:userid begins with the user's id, and root users
+cannot federate; a session's tags are those that the role had when it was assumed.
 Federation with SAML and web identities, MFA, transitive tags and source identities are refused.
 """
 

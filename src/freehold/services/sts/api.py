@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from freehold.kernel import arn as arns
 from freehold.kernel import authorize
 from freehold.kernel.call import Call
+from freehold.kernel.errors import not_implemented
 from freehold.kernel.principal import Credential, Principal, TrustedRole
 from freehold.kernel.service import Access, Params
 from freehold.services.sts import errors, rules
@@ -22,7 +24,7 @@ def _anybody(call: Call, params: Params) -> tuple[Access, ...]:
 @service.operation("GetCallerIdentity", reads=True, access=_anybody)
 def get_caller_identity(call: Call, params: Params) -> dict[str, Any]:
     caller = call.principal
-    return {"UserId": caller.id, "Account": caller.account, "Arn": caller.arn}
+    return {"UserId": rules.user_id(caller), "Account": caller.account, "Arn": caller.arn}
 
 
 @service.operation("GetAccessKeyInfo", reads=True)
@@ -40,6 +42,8 @@ def _to_assume(call: Call, params: Params) -> tuple[Access, ...]:
     himself."""
     if call.principal.kind == "root":
         raise errors.root_assumes()
+    if rules.is_federated(call.principal):
+        raise errors.session_calls("AssumeRole")
     arn = params["RoleArn"]
     role = call.node.directory.role(call.tx, _checked_role_arn(arn))
     if role is None:
@@ -90,6 +94,37 @@ def get_session_token(call: Call, params: Params) -> dict[str, Any]:
     return {"Credentials": _issue(call, session, rules.token_s(params, caller))}
 
 
+def _to_federate(call: Call, params: Params) -> tuple[Access, ...]:
+    arn = rules.federated_arn(call.account, params["Name"])
+    tags = params.get("Tags", ())
+    context = _tag_context(tags)
+    actions = ("sts:GetFederationToken", *(["sts:TagSession"] if tags else []))
+    return tuple(Access(action=action, resource=arn, context=context) for action in actions)
+
+
+@service.operation("GetFederationToken", access=_to_federate)
+def get_federation_token(call: Call, params: Params) -> dict[str, Any]:
+    """Somebody who may do what both the calling user and the session's policies allow."""
+    caller = call.principal
+    if caller.kind == "root":
+        raise not_implemented("GetFederationToken for root users")
+    if caller.kind != "user" or caller.token_issued_at is not None:
+        raise errors.session_calls("GetFederationToken")
+    percent = rules.packed_percent(params)
+    session = rules.federated_session(
+        caller,
+        params["Name"],
+        policies=_session_policies(call, params, caller.account),
+        tags=rules.session_tags(params.get("Tags", ())),
+        now=call.now,
+    )
+    return {
+        "Credentials": _issue(call, session, rules.token_s(params, caller)),
+        "FederatedUser": {"FederatedUserId": rules.user_id(session), "Arn": session.arn},
+        "PackedPolicySize": percent,
+    }
+
+
 def _checked_role_arn(text: str) -> str:
     try:
         arn = arns.parse(text)
@@ -106,15 +141,17 @@ def _assume_context(params: Params, role: TrustedRole) -> dict[str, list[str]]:
         context["sts:externalid"] = [params["ExternalId"]]
     if "DurationSeconds" in params:
         context["sts:durationseconds"] = [str(params["DurationSeconds"])]
-    tags = params.get("Tags", ())
-    if tags:
-        context["aws:tagkeys"] = [tag["Key"] for tag in tags]
-        context["sts:transitivetagkeys"] = []
-    for tag in tags:
-        context[f"aws:requesttag/{tag['Key'].lower()}"] = [tag["Value"]]
+    context.update(_tag_context(params.get("Tags", ())))
     for key, value in role.tags.items():
         context[f"aws:resourcetag/{key.lower()}"] = [value]
         context[f"iam:resourcetag/{key.lower()}"] = [value]
+    return context
+
+
+def _tag_context(tags: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:
+    context = {f"aws:requesttag/{tag['Key'].lower()}": [tag["Value"]] for tag in tags}
+    if context:
+        context["aws:tagkeys"] = [tag["Key"] for tag in tags]
     return context
 
 

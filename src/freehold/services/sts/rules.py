@@ -21,6 +21,11 @@ PACKED_BYTES_MAX = 2048
 
 ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 SECRET_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"  # noqa: S105
+# Allows an action that nobody asks for; a denial would also undo what resource policies grant.
+_NOTHING = (
+    '{"Version":"2012-10-17","Statement":'
+    '[{"Effect":"Allow","Action":"sts:Nothing","Resource":"arn:aws:sts:::nothing"}]}'
+)
 KEY_ID_LETTERS = 16
 SECRET_LETTERS = 40
 # 128 letters of 6 bits: nobody guesses it, and it is a fraction of what clients have to carry for
@@ -39,7 +44,7 @@ def role_session_s(params: Mapping[str, Any], role: TrustedRole, caller: Princip
 
 
 def token_s(params: Mapping[str, Any], caller: Principal) -> int:
-    """How long GetSessionToken's credentials last; for root users, an
+    """How long GetSessionToken's and GetFederationToken's last; for root users, an
     hour."""
     duration_s: int = params.get("DurationSeconds", TOKEN_S_DEFAULT)
     return min(duration_s, ROOT_TOKEN_S_MAX) if caller.kind == "root" else duration_s
@@ -71,6 +76,44 @@ def role_session(
 
 def user_session(caller: Principal, now: float) -> Principal:
     return msgspec.structs.replace(caller, token_issued_at=now)
+
+
+def federated_session(
+    caller: Principal,
+    name: str,
+    *,
+    policies: list[str],
+    tags: Mapping[str, str],
+    now: float,
+) -> Principal:
+    """The user in another's name. Without policies of its own, such a session may do nothing.
+
+    The id goes on with the user's, so that the directory finds what he is granted.
+    """
+    return Principal(
+        kind="user",
+        account=caller.account,
+        arn=federated_arn(caller.account, name),
+        id=f"{caller.id}:{name}",
+        session_policies=tuple(policies) or (_NOTHING,),
+        tags=tags,
+        token_issued_at=now,
+    )
+
+
+def federated_arn(account: str, name: str) -> str:
+    return f"arn:aws:sts::{account}:federated-user/{name}"
+
+
+def is_federated(principal: Principal) -> bool:
+    return principal.arn.startswith(federated_arn(principal.account, ""))
+
+
+def user_id(principal: Principal) -> str:
+    """A principal's id as GetCallerIdentity tells it: a federated user's is under his account."""
+    if is_federated(principal):
+        return f"{principal.account}:{principal.id.partition(':')[2]}"
+    return principal.id
 
 
 def session_tags(listed: Iterable[Mapping[str, str]]) -> dict[str, str]:
