@@ -10,7 +10,8 @@ import asyncio
 import base64
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -53,6 +54,16 @@ async def take(call: Call, source: Params) -> Code:
         raise errors.bad_zip() from error
     sha256 = base64.b64encode(digest.digest()).decode()
     return Code(blob=blob, sha256=sha256, size=size, unzipped_size=unzipped_size)
+
+
+@contextmanager
+def kept_if_recorded(call: Call, code: Code) -> Iterator[None]:
+    """Remove the blob again where the request that brought it is refused."""
+    try:
+        yield
+    except AwsError:
+        call.node.blobs.delete(code.blob)
+        raise
 
 
 def drop(call: Call, code: Code, of: str) -> None:
