@@ -30,6 +30,7 @@ Params = dict[str, Any]
 
 ENDPOINT = "lambda-code"
 LINK_S = 600
+PIECE_BYTES = 1024 * 1024
 
 
 async def take(call: Call, source: Params) -> Code:
@@ -123,7 +124,10 @@ async def download(call: Call, request: HttpRequest, endpoint: Endpoint) -> Http
 
 async def _chunks(call: Call, source: Params) -> AsyncIterator[bytes]:
     if "ZipFile" in source:
-        yield source["ZipFile"]
+        # In pieces, so that others get their turn while it is hashed and written.
+        content = memoryview(source["ZipFile"])
+        for start in range(0, len(content), PIECE_BYTES):
+            yield bytes(content[start : start + PIECE_BYTES])
         return
     params = {"Bucket": source["S3Bucket"], "Key": source["S3Key"]}
     if "S3ObjectVersion" in source:

@@ -200,6 +200,8 @@ def used_layers(call: Call, arns: list[str]) -> tuple[UsedLayer, ...]:
     used = []
     for arn in arns:
         layer = names.layer_version(arn)
+        if layer.region != call.region:
+            raise errors.invalid(f"Layer version {arn} is not in region {call.region}.")
         policy = store.load_layer_policy(call.tx, layer.scope, layer.name, layer.number)
         access = Access(
             action="lambda:GetLayerVersion",
