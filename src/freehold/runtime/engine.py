@@ -27,7 +27,6 @@ from freehold.runtime.contract import (
     Interpreter,
     Invocation,
     Outcome,
-    RuntimeUnavailable,
 )
 from freehold.runtime.environment import Environment, Parts
 from freehold.runtime.interpreters import choose, on_this_machine
@@ -42,6 +41,8 @@ from freehold.server.messages import Request, Response
 log = logging.getLogger(__name__)
 
 IDLE_S_MAX = 600.0
+# How long an event waits for an environment that is about to be free before another is started.
+RETURN_S_MAX = 0.02
 # Its role's credentials last an hour; an environment is not kept until they end.
 AGE_S_MAX = 45 * 60.0
 # What environments may have of the machine's memory, all together.
@@ -107,6 +108,7 @@ class Runtime:
         self._api = Server(self._runtime_api)
         self._zygotes: dict[str, asyncio.Future[Zygote]] = {}
         self._idle: dict[FunctionSpec, deque[Environment]] = {}
+        self._returning: dict[FunctionSpec, set[asyncio.Task[None]]] = {}
         self._all: dict[str, Environment] = {}
         self._memory_mb = int(_machine_memory_mb() * MEMORY_SHARE)
         self._memory_used_mb = 0
@@ -122,9 +124,15 @@ class Runtime:
 
     async def invoke(self, spec: FunctionSpec, invocation: Invocation) -> Outcome:
         """Run one event, in a warm environment if one is free. RuntimeUnavailable if it cannot be run."""
-        while (warm := self._take_idle(spec)) is not None:
-            if warm.is_idle:
-                return await self._run(warm, invocation, cold=False)
+        warm = self._take_idle(spec)
+        if warm is None and spec in self._returning:
+            # One has just answered and will ask for its next event in a moment.
+            await asyncio.wait(
+                self._returning[spec], timeout=RETURN_S_MAX, return_when=asyncio.FIRST_COMPLETED
+            )
+            warm = self._take_idle(spec)
+        if warm is not None:
+            return await self._run(warm, invocation, cold=False)
         return await self._run_cold(spec, invocation)
 
     def interpreter(self, runtime: str) -> Interpreter:
@@ -168,7 +176,7 @@ class Runtime:
         environment = idle.pop()
         if not idle:
             del self._idle[spec]
-        if self._clock.now() - environment.started_at > AGE_S_MAX:
+        if not environment.is_idle or self._clock.now() - environment.started_at > AGE_S_MAX:
             environment.kill()
             return self._take_idle(spec)
         return environment
@@ -234,9 +242,21 @@ class Runtime:
         if environment.is_idle:
             self._keep(environment)
         elif not environment.ended.done():
-            returning = asyncio.create_task(self._keep_when_idle(environment))
-            returning.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._return_later(environment)
         return outcome
+
+    def _return_later(self, environment: Environment) -> None:
+        spec = environment.spec
+        returning = asyncio.create_task(self._keep_when_idle(environment))
+        self._returning.setdefault(spec, set()).add(returning)
+
+        def done(task: asyncio.Task[None]) -> None:
+            others = self._returning[spec]
+            others.discard(task)
+            if not others:
+                del self._returning[spec]
+
+        returning.add_done_callback(done)
 
     async def _keep_when_idle(self, environment: Environment) -> None:
         if await environment.reusable():
@@ -321,10 +341,16 @@ class Runtime:
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
             "PATH": "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
-            "LD_LIBRARY_PATH": "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
+            "LD_LIBRARY_PATH": "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:"
+            "/var/task:/var/task/lib:/opt/lib",
         }
         if self.isolation.namespaces:
-            for name in ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"):
+            for name in (
+                "AWS_CA_BUNDLE",
+                "SSL_CERT_FILE",
+                "REQUESTS_CA_BUNDLE",
+                "NODE_EXTRA_CA_CERTS",
+            ):
                 mine[name] = _CERTIFICATES
         else:
             mine["PATH"] = self._environment.get("PATH", mine["PATH"])
@@ -340,9 +366,7 @@ class Runtime:
             if name not in own or name.startswith(("AWS_LAMBDA", "_HANDLER", "LAMBDA_TASK"))
         }
 
-    def _command(
-        self, spec: FunctionSpec, interpreter: Interpreter, root: str
-    ) -> list[str] | None:
+    def _command(self, spec: FunctionSpec, interpreter: Interpreter, root: str) -> list[str] | None:
         """The program to run; None where the zygote itself becomes the runtime."""
         if spec.runtime.startswith("provided"):
             return [f"{root}/bootstrap"]
@@ -532,7 +556,7 @@ class Runtime:
 
 def _prefixes(interpreter: Interpreter | None) -> list[str]:
     """Directories outside /usr that an interpreter needs: where it is installed."""
-    found = []
+    found: list[str] = []
     if interpreter is None or not interpreter.path:
         return found
     program = Path(interpreter.path).resolve()
