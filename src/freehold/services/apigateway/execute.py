@@ -66,6 +66,7 @@ async def serve(call: Call, request: HttpRequest, endpoint: Endpoint) -> HttpRes
         extended_request_id=extended_id,
         domain_name=_domain(call, request, endpoint.name),
         trace_id=trace_id,
+        scheme=call.endpoint_url.partition("://")[0],
         now=call.now,
     )
     exchange = Exchange(call, request, stage, deployed, context, slash + rest or "/")

@@ -98,6 +98,7 @@ async def _answer(
         request_id=request_id,
         domain_name=_domain(call, request, deployed.api.api_id),
         trace_id=f"Root=1-{int(call.now):08x}-{call.new_word(24, HEX)}",
+        scheme=call.endpoint_url.partition("://")[0],
         now=call.now,
         route_key=route.route_key,
     )
