@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import re
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -139,8 +141,10 @@ class Exchange:
 async def run(exchange: Exchange, integration: Integration) -> HttpResponse:
     if integration.type == "AWS_PROXY":
         return await _run_proxy(exchange, integration)
-    if integration.type == "AWS":
+    if integration.type == "AWS" and ":lambda:path/" in (integration.uri or ""):
         return await _run_function(exchange, integration)
+    if integration.type == "AWS":
+        return await _run_action(exchange, integration)
     return _run_mock(exchange, integration)
 
 
@@ -193,6 +197,37 @@ async def _run_function(exchange: Exchange, integration: Integration) -> HttpRes
         selector = str(answer.get("errorMessage", "")) if isinstance(answer, dict) else ""
     response = _selected(integration, selector, failed)
     return _mapped_response(exchange, response, payload.decode(errors="replace"), said)
+
+
+async def _run_action(exchange: Exchange, integration: Integration) -> HttpResponse:
+    """An operation of another service, as a role: the mapped body is its request, in JSON."""
+    said = _mapped_request(exchange, integration)
+    try:
+        params = orjson.loads(said.text or "{}")
+    except orjson.JSONDecodeError:
+        raise Refusal("API_CONFIGURATION_ERROR") from None
+    service, operation = rules.action_of(integration.uri or "")
+    try:
+        caller = await assumed(exchange.call, integration.credentials or "")
+    except AwsError:
+        raise Refusal("API_CONFIGURATION_ERROR") from None
+    status, answer = 200, {}
+    try:
+        answer = await exchange.call.invoke(service, operation, params, principal=caller)
+    except AwsError as error:
+        status = error.status or 400
+        answer = {"__type": error.code, "message": error.message}
+    body = orjson.dumps(answer, default=_as_json, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
+    return _mapped_response(exchange, _selected(integration, str(status), matters=True), body, said)
+
+
+def _as_json(value: Any) -> Any:
+    """What JSON cannot say: blobs are base64, times seconds since 1970."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, datetime):
+        return value.timestamp()
+    raise TypeError(type(value).__name__)
 
 
 def _run_mock(exchange: Exchange, integration: Integration) -> HttpResponse:

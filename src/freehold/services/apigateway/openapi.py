@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Container
 from typing import Any
 
 import msgspec
@@ -137,7 +138,7 @@ def _install_paths(
             for name, method in methods.items()
         }
         for method in wanted.values():
-            _check(method)
+            _check(method, call.node.service_names)
         methods = {**found.resource_methods, **wanted}
         made[place] = msgspec.structs.replace(found, resource_methods=methods)
     for resource in made.values():
@@ -162,12 +163,12 @@ def _grow(call: Call, made: dict[str, Resource], known: dict[str, Resource], pat
         parent = made[place]
 
 
-def _check(method: Method) -> None:
+def _check(method: Method, services: Container[str]) -> None:
     rules.check_method(method)
     integration = method.method_integration
     if integration is None:
         return
-    rules.check_integration(integration)
+    rules.check_integration(integration, services)
     mapping.check_templates(integration.request_templates)
     for response in integration.integration_responses.values():
         rules.check_integration_response(response, method)

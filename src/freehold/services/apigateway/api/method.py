@@ -241,7 +241,7 @@ def _save_response(
 def _save_integration(
     call: Call, params: Params, resource: Resource, method: Method, integration: Integration
 ) -> Integration:
-    rules.check_integration(integration)
+    rules.check_integration(integration, call.node.service_names)
     mapping.check_templates(integration.request_templates)
     _save(call, params, resource, msgspec.structs.replace(method, method_integration=integration))
     return integration
