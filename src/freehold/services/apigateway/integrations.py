@@ -16,6 +16,7 @@ from freehold.kernel.call import Call
 from freehold.kernel.errors import AwsError
 from freehold.kernel.http import HttpRequest, HttpResponse
 from freehold.services.apigateway import authorizing, event, gateway_responses, mapping, rules
+from freehold.services.apigateway.access import CALLERS_OWN
 from freehold.services.apigateway.deployed import Deployed
 from freehold.services.apigateway.gateway_responses import Refusal
 from freehold.services.apigateway.records import (
@@ -334,7 +335,7 @@ async def _invoke(
     """
     call = exchange.call
     caller, source = GATEWAY, source_arn
-    if credentials == "arn:aws:iam::*:user/*":
+    if credentials == CALLERS_OWN:
         caller, source = call.principal, ""
     elif credentials:
         caller, source = await assumed(call, credentials), ""

@@ -19,8 +19,8 @@ from freehold.kernel.endpoints import Endpoint
 from freehold.kernel.errors import AwsError
 from freehold.kernel.http import BodyTooLarge, HttpRequest, HttpResponse
 from freehold.kernel.service import Access
-from freehold.services.apigatewayv2 import authorizing, cors, event, rules, store
-from freehold.services.apigatewayv2.access import service
+from freehold.services.apigatewayv2 import authorizing, cors, event, parameters, rules, store
+from freehold.services.apigatewayv2.access import CALLERS_OWN, service
 from freehold.services.apigatewayv2.deployed import Deployed, Frozen, compiled
 from freehold.services.apigatewayv2.event import Context, Given
 from freehold.services.apigatewayv2.records import (
@@ -243,18 +243,22 @@ async def _run(
 ) -> HttpResponse:
     function = rules.function_arn(integration.integration_uri or "", context.stage_variables)
     second = integration.payload_format_version == "2.0"
+    asked, source = found, _source(route, found)
+    if integration.request_parameters:
+        found = parameters.mapped(found, integration.request_parameters, context)
     if second:
         question = event.event_2(found, context)
     else:
         question = event.event_1(found, _resource(route), context)
-    source_arn = f"{_api_arn(call, context)}/{context.stage}/{_source(route, found)}"
+    source_arn = f"{_api_arn(call, context)}/{context.stage}/{source}"
     try:
         payload, failed = await _invoke(
             call, function or "", question, source_arn, integration.credentials_arn
         )
         if failed:
             raise Refusal(500, "Internal Server Error")
-        return event.response_2(payload) if second else event.response_1(payload)
+        answer = event.response_2(payload) if second else event.response_1(payload)
+        return parameters.answered(answer, integration.response_parameters, asked, context)
     except AwsError as error:
         if error.code == "RequestTooLargeException":
             raise Refusal(413, "Request Entity Too Large") from None
@@ -273,7 +277,7 @@ async def _invoke(
     """
     caller: principal.Principal = GATEWAY
     source: str | None = source_arn
-    if credentials == "arn:aws:iam::*:user/*":
+    if credentials == CALLERS_OWN:
         caller, source = call.principal, None
     elif credentials:
         caller, source = await _assumed(call, credentials), None

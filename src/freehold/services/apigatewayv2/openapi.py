@@ -10,6 +10,7 @@ from freehold.kernel.call import Call
 from freehold.kernel.errors import not_implemented
 from freehold.services.apigatewayv2 import document as documents
 from freehold.services.apigatewayv2 import errors, rules, store
+from freehold.services.apigatewayv2.access import check_role
 from freehold.services.apigatewayv2.records import Api, Authorizer, Cors, Integration, Route
 
 Document = dict[str, Any]
@@ -50,12 +51,14 @@ def install(call: Call, api: Api, definition: Definition) -> Api:
     for authorizer in definition.authorizers:
         authorizer_id = authorizer_ids.setdefault(authorizer.name, call.new_word(ID_LENGTH))
         kept = msgspec.structs.replace(authorizer, authorizer_id=authorizer_id)
+        check_role(call, authorizer.authorizer_credentials_arn)
         store.authorizers.save(call, kept, api.api_id, authorizer_id)
     for route, integration in definition.routes:
         target = None
         if integration is not None:
             integration_id = call.new_word(ID_LENGTH)
             made = msgspec.structs.replace(integration, integration_id=integration_id)
+            check_role(call, integration.credentials_arn)
             store.integrations.save(call, made, api.api_id, integration_id)
             target = f"integrations/{integration_id}"
         installed = msgspec.structs.replace(

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from freehold.kernel.errors import not_implemented
-from freehold.services.apigatewayv2 import errors
+from freehold.services.apigatewayv2 import errors, parameters
 from freehold.services.apigatewayv2.records import Authorizer, Integration, Record, Route
 
 R = TypeVar("R", bound=Record)
@@ -66,8 +66,7 @@ def check_integration(integration: Integration) -> None:
         raise not_implemented("integrations over a VPC link")
     if kind == "HTTP_PROXY":
         raise not_implemented("HTTP_PROXY integrations")
-    if integration.request_parameters or integration.response_parameters:
-        raise not_implemented("parameter mapping of integrations")
+    parameters.check(integration.request_parameters, integration.response_parameters)
     if integration.payload_format_version not in ("1.0", "2.0"):
         raise errors.bad_request("PayloadFormatVersion must be 1.0 or 2.0")
     if function_arn(integration.integration_uri or "", {}) is None:

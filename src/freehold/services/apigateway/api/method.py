@@ -8,7 +8,7 @@ import msgspec
 
 from freehold.kernel.call import Call
 from freehold.services.apigateway import errors, mapping, patch, rules, store
-from freehold.services.apigateway.access import operation
+from freehold.services.apigateway.access import check_role, operation
 from freehold.services.apigateway.records import (
     Integration,
     IntegrationResponse,
@@ -243,6 +243,7 @@ def _save_integration(
 ) -> Integration:
     rules.check_integration(integration, call.node.service_names)
     mapping.check_templates(integration.request_templates)
+    check_role(call, integration.credentials)
     _save(call, params, resource, msgspec.structs.replace(method, method_integration=integration))
     return integration
 
