@@ -71,6 +71,7 @@ class Platform:
         self.functions: dict[str, Function] = {}
         self.invocations: list[Invocation] = []
         self.clock = ManualClock()
+        self.root = principal.root(ACCOUNT)
         services: dict[str, Callable[[], Service]] = {
             "apigateway": lambda: apigateway.service,
             "apigatewayv2": lambda: apigatewayv2.service,

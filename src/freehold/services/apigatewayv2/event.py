@@ -301,7 +301,8 @@ def _context_1(found: Given, resource: str, context: Context) -> dict[str, Any]:
         "stage": context.stage,
     }
     if context.authorizer is not None:
-        members["authorizer"] = context.authorizer.get("lambda", dict(context.authorizer))
+        found_out = context.authorizer
+        members["authorizer"] = found_out.get("lambda") or found_out.get("jwt") or dict(found_out)
     return members
 
 

@@ -7,6 +7,7 @@ raises a Refusal, which becomes {"message": ...}.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 from urllib.parse import unquote
 
@@ -19,7 +20,16 @@ from freehold.kernel.endpoints import Endpoint
 from freehold.kernel.errors import AwsError
 from freehold.kernel.http import BodyTooLarge, HttpRequest, HttpResponse
 from freehold.kernel.service import Access
-from freehold.services.apigatewayv2 import authorizing, cors, event, parameters, rules, store
+from freehold.services.apigatewayv2 import (
+    authorizing,
+    cors,
+    event,
+    issuers,
+    jwt,
+    parameters,
+    rules,
+    store,
+)
 from freehold.services.apigatewayv2.access import CALLERS_OWN, service
 from freehold.services.apigatewayv2.deployed import Deployed, Frozen, compiled
 from freehold.services.apigatewayv2.event import Context, Given
@@ -32,6 +42,8 @@ from freehold.services.apigatewayv2.records import (
     Verdict,
 )
 from freehold.services.apigatewayv2.routing import route_path
+
+log = logging.getLogger(__name__)
 
 BODY_BYTES_MAX = 10 * 1024 * 1024
 HEX = "0123456789abcdef"
@@ -146,6 +158,8 @@ async def _authorize(
     authorizer = deployed.authorizers.get(route.authorizer_id or "")
     if authorizer is None:
         raise Refusal(500, "Internal Server Error")
+    if authorizer.authorizer_type == "JWT":
+        return await _authorize_token(call, authorizer, route, found, context)
     try:
         verdict = await _ask(call, authorizer, route, found, context, arn)
     except authorizing.Unauthorized:
@@ -158,6 +172,25 @@ async def _authorize(
     if authorizer.authorizer_payload_format_version == "1.0":
         said = {"principalId": verdict.principal_id, **said}
     return msgspec.structs.replace(context, authorizer={"lambda": said})
+
+
+async def _authorize_token(
+    call: Call, authorizer: Authorizer, route: Route, found: Given, context: Context
+) -> Context:
+    """JWT: a token of the issuer, for this API, that grants one of the route's scopes."""
+    try:
+        (token,) = authorizing.identity(authorizer, found, context)
+        claims = await issuers.claims(call, authorizer, token)
+    except (authorizing.Unauthorized, jwt.InvalidToken):
+        raise Refusal(401, "Unauthorized") from None
+    except issuers.Unreachable as error:
+        log.warning("a JWT authorizer of %s: %s", context.api_id, error)
+        raise Refusal(500, "Internal Server Error") from None
+    granted = jwt.scopes(claims)
+    if route.authorization_scopes and not set(granted) & set(route.authorization_scopes):
+        raise Refusal(403, "Forbidden")
+    said = jwt.shown(claims, granted if route.authorization_scopes else ())
+    return msgspec.structs.replace(context, authorizer={"jwt": said})
 
 
 async def _authorize_signed(call: Call, context: Context, arn: str) -> Context:

@@ -11,7 +11,14 @@ from freehold.kernel.errors import not_implemented
 from freehold.services.apigatewayv2 import document as documents
 from freehold.services.apigatewayv2 import errors, rules, store
 from freehold.services.apigatewayv2.access import check_role
-from freehold.services.apigatewayv2.records import Api, Authorizer, Cors, Integration, Route
+from freehold.services.apigatewayv2.records import (
+    Api,
+    Authorizer,
+    Cors,
+    Integration,
+    JwtConfiguration,
+    Route,
+)
 
 Document = dict[str, Any]
 EXTENSION = "x-amazon-apigateway-"
@@ -179,6 +186,14 @@ def _security(
     return "NONE", None, []
 
 
+def _jwt(found: Document | None) -> JwtConfiguration | None:
+    if found is None:
+        return None
+    audience = found.get("audience") or []
+    listed = [audience] if isinstance(audience, str) else [str(each) for each in audience]
+    return JwtConfiguration(audience=listed, issuer=str(found.get("issuer", "")))
+
+
 def _authorizer(name: str, each: Document) -> Authorizer:
     source = each.get("identitySource") or []
     sources = [part.strip() for part in source.split(",")] if isinstance(source, str) else source
@@ -193,6 +208,7 @@ def _authorizer(name: str, each: Document) -> Authorizer:
         authorizer_result_ttl_in_seconds=int(each.get("authorizerResultTtlInSeconds", 0)),
         enable_simple_responses=bool(each.get("enableSimpleResponses", False)),
         identity_source=sources,
+        jwt_configuration=_jwt(each.get("jwtConfiguration")),
     )
     rules.check_authorizer(authorizer)
     return authorizer

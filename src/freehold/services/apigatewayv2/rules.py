@@ -74,6 +74,9 @@ def check_integration(integration: Integration) -> None:
 
 
 def check_authorizer(authorizer: Authorizer) -> None:
+    if authorizer.authorizer_type == "JWT":
+        _check_jwt(authorizer)
+        return
     if authorizer.authorizer_type != "REQUEST":
         raise not_implemented(f"authorizers of type {authorizer.authorizer_type}")
     if function_arn(authorizer.authorizer_uri or "", {}) is None:
@@ -90,6 +93,19 @@ def check_authorizer(authorizer: Authorizer) -> None:
     for source in authorizer.identity_source:
         if not _IDENTITY.fullmatch(source):
             raise errors.bad_request(f"Invalid identity source: {source}")
+
+
+def _check_jwt(authorizer: Authorizer) -> None:
+    configuration = authorizer.jwt_configuration
+    if configuration is None or not configuration.issuer.startswith("https://"):
+        raise errors.bad_request("Issuer must be a valid https URL")
+    if not configuration.audience:
+        raise errors.bad_request("Audience is required for JWT authorizers")
+    sources = authorizer.identity_source
+    if len(sources) != 1 or not re.fullmatch(r"\$request\.(header|querystring)\..+", sources[0]):
+        raise errors.bad_request(
+            "JWT authorizers need one identity source in a header or the query"
+        )
 
 
 def check_stage_name(name: str) -> None:

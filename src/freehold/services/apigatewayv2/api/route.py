@@ -149,6 +149,7 @@ def update_authorizer(call: Call, params: Params) -> dict[str, Any]:
         "AuthorizerResultTtlInSeconds",
         "EnableSimpleResponses",
         "IdentitySource",
+        "JwtConfiguration",
     )
     return _save_authorizer(call, api.api_id, rules.updated(found, params, *members))
 
