@@ -364,3 +364,19 @@ def test_parameters_are_mapped_on_the_way_there_and_back(platform: Platform) -> 
         changes = {"overwrite:header.Authorization": "x"}
         place = {"ApiId": api_id, "IntegrationId": integration}
         do(platform, "UpdateIntegration", **place, RequestParameters=changes)
+
+
+def test_a_request_costs_the_same_however_many_routes_there_are(platform: Platform) -> None:
+    """A deployment is compiled once; after that a request reads its endpoint and its stage."""
+    platform.functions[FUNCTION] = lambda event: "x"
+    reads = []
+    for count in (1, 50):
+        api_id = empty(platform)
+        for index in range(count):
+            route(platform, api_id, f"GET /path{index}")
+        assert platform.request(api_id, "/path0").status == 200
+        before = platform.store.gets
+        assert platform.request(api_id, "/path0").status == 200
+        reads.append(platform.store.gets - before)
+    # The endpoint, a stage named like the first step of the path, and $default.
+    assert reads == [3, 3]
