@@ -7,6 +7,7 @@ raises a Refusal, which becomes {"message": ...}.
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 from typing import Any
 from urllib.parse import unquote
@@ -46,8 +47,6 @@ from freehold.services.apigatewayv2.routing import route_path
 log = logging.getLogger(__name__)
 
 BODY_BYTES_MAX = 10 * 1024 * 1024
-HEX = "0123456789abcdef"
-BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 GATEWAY = principal.service("apigateway.amazonaws.com")
 
 
@@ -62,7 +61,7 @@ class Refusal(Exception):
 
 @service.endpoint("execute-api")
 async def serve(call: Call, request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
-    request_id = call.new_word(15, BASE64) + "="
+    request_id = base64.b64encode(call.node.chance.bytes(11)).decode()
     found = await call.read(_load, endpoint.name, request.path)
     origin = request.header("origin")
     configured = None if found is None else found[1].api.cors_configuration
@@ -109,7 +108,7 @@ async def _answer(
         stage_variables=stage.stage_variables,
         request_id=request_id,
         domain_name=_domain(call, request, deployed.api.api_id),
-        trace_id=f"Root=1-{int(call.now):08x}-{call.new_word(24, HEX)}",
+        trace_id=f"Root=1-{int(call.now):08x}-{call.node.chance.bytes(12).hex()}",
         scheme=call.endpoint_url.partition("://")[0],
         now=call.now,
         route_key=route.route_key,
