@@ -54,7 +54,7 @@ def key_schema(*key: str) -> list[dict[str, str]]:
 @pytest.fixture(scope="session")
 def home(shared_node: Node) -> Aws:
     """One account for all these tests, for a new client takes a third of a second. Table names
-    are new each time, so that tests do not meet; one that lists them takes an account of its own."""
+    are new each time, so that tests do not meet; to list them takes an account of its own."""
     return shared_node.new_account()
 
 

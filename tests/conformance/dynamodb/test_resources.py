@@ -27,7 +27,7 @@ PROPERTIES: dict[str, Any] = {
 
 
 class Stack:
-    """Calls the resource type as CloudFormation does: in the transaction that records the outcome."""
+    """Calls the type as CloudFormation does: in the transaction that records the outcome."""
 
     def __init__(self, node: Node, account: str) -> None:
         self.node = node
