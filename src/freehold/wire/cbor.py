@@ -82,6 +82,8 @@ def _read_indefinite(document: bytes, position: int, major: int, depth: int) -> 
         while document[position : position + 1] != b"\xff":
             if document[position : position + 1] == b"" or document[position] >> 5 != major:
                 raise CborError("a string's pieces are strings of its kind")
+            if document[position] & 31 == 31:
+                raise CborError("a string's pieces have lengths")
             piece, position = _read_item(document, position, depth + 1)
             pieces.append(piece)
         return (b"" if major == 2 else "").join(pieces), position + 1
@@ -105,6 +107,8 @@ def _read_indefinite(document: bytes, position: int, major: int, depth: int) -> 
 
 
 def _read_tag(document: bytes, position: int, tag: int, depth: int) -> tuple[Any, int]:
+    if b"\xc0" <= document[position : position + 1] <= b"\xdf":
+        raise CborError("a tag of a tag")
     value, position = _read_item(document, position, depth + 1)
     if tag == 1 and type(value) in (int, float):
         return value, position

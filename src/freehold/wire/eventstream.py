@@ -70,7 +70,7 @@ def _encode_header(name: str, value: Any) -> bytes:
             else b"\x05" + struct.pack(">q", value)
         )
     if isinstance(value, float):
-        return head + b"\x08" + struct.pack(">q", int(value * 1000))
+        return head + b"\x08" + struct.pack(">q", round(value * 1000))
     raise TypeError(f"an event's header cannot hold a {type(value).__name__}")
 
 
@@ -102,5 +102,7 @@ def _decode_value(raw: bytes, position: int, kind: int) -> tuple[Any, int]:
             raise EventStreamError("a header's value ends early")
         return (value if kind == 6 else value.decode()), position + 2 + size
     if kind == 9:
+        if len(raw) < position + 16:
+            raise EventStreamError("a header's value ends early")
         return raw[position : position + 16], position + 16
     raise EventStreamError(f"a header of unknown type {kind}")

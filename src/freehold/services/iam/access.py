@@ -1,12 +1,14 @@
 """What each of IAM's operations asks permission for.
 
-Operations on something that exists ask for it by its stored ARN: names are found whatever their case and
-do not tell the path, but policies compare ARNs exactly.
+Operations on something that exists ask for it by its stored ARN: names are found whatever their
+case and do not tell the path, but policies compare ARNs exactly.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from freehold.kernel.service import Access, Params
 from freehold.services.iam import errors, rules, store
@@ -50,23 +52,23 @@ def on_entity(call: Call, params: Params, noun: Noun) -> tuple[Access]:
     return _access(call, rules.entity_arn(call.account, noun, entity), context)
 
 
-def on_new_user(call: Call, params: Params) -> tuple[Access]:
+def on_new_user(call: Call, params: Params) -> tuple[Access, ...]:
     return _on_new(call, params, USER.kind, params["UserName"])
 
 
-def on_new_group(call: Call, params: Params) -> tuple[Access]:
+def on_new_group(call: Call, params: Params) -> tuple[Access, ...]:
     return _on_new(call, params, GROUP.kind, params["GroupName"])
 
 
-def on_new_role(call: Call, params: Params) -> tuple[Access]:
+def on_new_role(call: Call, params: Params) -> tuple[Access, ...]:
     return _on_new(call, params, ROLE.kind, params["RoleName"])
 
 
-def on_new_policy(call: Call, params: Params) -> tuple[Access]:
+def on_new_policy(call: Call, params: Params) -> tuple[Access, ...]:
     return _on_new(call, params, "policy", params["PolicyName"])
 
 
-def on_new_instance_profile(call: Call, params: Params) -> tuple[Access]:
+def on_new_instance_profile(call: Call, params: Params) -> tuple[Access, ...]:
     return _on_new(call, params, "instance-profile", params["InstanceProfileName"])
 
 
@@ -106,9 +108,21 @@ def on_instance_profile(call: Call, params: Params) -> tuple[Access]:
     return _access(call, rules.instance_profile_arn(call.account, profile), context)
 
 
-def _on_new(call: Call, params: Params, kind: str, name: str) -> tuple[Access]:
+def _on_new(call: Call, params: Params, kind: str, name: str) -> tuple[Access, ...]:
+    """Creating something with tags needs permission to tag it, too."""
     arn = rules.named_arn(call.account, kind, params.get("Path", "/"), name)
-    return _access(call, arn, _asked(params))
+    (access,) = _access(call, arn, _asked(params))
+    if not params.get("Tags"):
+        return (access,)
+    return (access, msgspec.structs.replace(access, action=f"iam:{_TAG_OPERATIONS[kind]}"))
+
+
+_TAG_OPERATIONS = {
+    "user": "TagUser",
+    "role": "TagRole",
+    "policy": "TagPolicy",
+    "instance-profile": "TagInstanceProfile",
+}
 
 
 def _asked(params: Params) -> dict[str, list[str]]:

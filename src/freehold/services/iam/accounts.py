@@ -27,6 +27,15 @@ def create_account(tx: Transaction, account_id: str, *, chance: Chance, now: flo
     return key
 
 
+def ensure_account(
+    tx: Transaction, account_id: str, *, chance: Chance, now: float
+) -> AccessKey | None:
+    """Make the account if there is none yet; its first key is returned only then."""
+    if store.load_account(tx, account_id) is not None:
+        return None
+    return create_account(tx, account_id, chance=chance, now=now)
+
+
 def list_accounts(tx: Transaction) -> Iterator[Account]:
     yield from store.list_accounts(tx)
 
@@ -56,9 +65,3 @@ def new_key(chance: Chance, *, user_name: str, now: float) -> AccessKey:
 
 def with_root_keys(account: Account, key_ids: tuple[str, ...]) -> Account:
     return msgspec.structs.replace(account, root_key_ids=key_ids)
-
-
-def ensure_account(tx: Transaction, account_id: str, *, chance: Chance, now: float) -> None:
-    """Make the account if there is none of this id yet: what every start does."""
-    if store.load_account(tx, account_id) is None:
-        create_account(tx, account_id, chance=chance, now=now)

@@ -1,4 +1,5 @@
-"""AWS's own managed policies: a table, in aws_managed.json, of those that applications usually name.
+"""AWS's own managed policies: a table, in aws_managed.json, of those that applications usually
+name.
 
 What each grants is taken from its description in the AWS managed policy reference; where AWS lists
 hundreds of actions to say "everything that reads", the table says it with wildcards.

@@ -1,4 +1,5 @@
-"""Long-term access keys: the records that IAM manages, and the credentials that requests are checked with.
+"""Long-term access keys: the records that IAM manages, and the credentials that requests are
+checked with.
 
 An active key has both; an inactive one has no credential, so the gateway does not know it.
 """

@@ -1,7 +1,8 @@
 """What IAM tells the kernel of every request: whose key it is, and what he may do.
 
-A credential costs one read. The policies of a role cost one read for its grants, and one for each managed
-policy of the customer's that is attached to it; AWS's own come from a table. Users add theirs of groups.
+A credential costs one read. The policies of a role cost one read for its grants, and one for each
+managed policy of the customer's that is attached to it; AWS's own come from a table. Users add
+theirs of groups.
 """
 
 from __future__ import annotations
@@ -10,14 +11,13 @@ from freehold.kernel import arn as arns
 from freehold.kernel.principal import Credential, Policies, Principal, TrustedRole
 from freehold.kv import Transaction
 from freehold.kv.keys import Scope
-from freehold.services.iam import aws_managed, rules, store
+from freehold.services.iam import aws_managed, rules, store, trust
 from freehold.services.iam.nouns import ROLE
 from freehold.services.iam.records import Grants
 
-# A session may outlive its user or role. Resource policies may still name it, so it is denied outright.
-_GONE = (
-    '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}'
-)
+# A session may outlive its user or role. Resource policies may still name it, so it is denied
+# outright.
+_GONE = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}'
 
 
 class Directory:
@@ -52,7 +52,7 @@ class Directory:
             arn=role_arn,
             id=role.id,
             name=role.name,
-            trust=role.trust,
+            trust=trust.current(tx, role),
             session_s_max=role.session_s_max,
             tags=role.tags,
         )

@@ -21,9 +21,7 @@ def policy_not_found(arn: str) -> AwsError:
 
 
 def policy_not_attachable(arn: str) -> AwsError:
-    return AwsError(
-        "NoSuchEntityException", f"Policy {arn} does not exist or is not attachable."
-    )
+    return AwsError("NoSuchEntityException", f"Policy {arn} does not exist or is not attachable.")
 
 
 def version_not_found(arn: str, version: str) -> AwsError:

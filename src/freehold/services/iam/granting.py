@@ -1,4 +1,5 @@
-"""Granting: the one place where an entity's grants and the index of who uses a policy change together."""
+"""Granting: the one place where an entity's grants and the index of who uses a policy change
+together."""
 
 from __future__ import annotations
 

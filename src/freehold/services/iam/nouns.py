@@ -24,14 +24,10 @@ class Noun(NamedTuple):
 
 
 # The quotas are IAM's defaults ("IAM and AWS STS quotas", IAM user guide).
-USER = Noun(
-    "user", "User", "AIDA", "users", 5000, 10, 2048, "UsersPerAccount", "PoliciesPerUser"
-)
+USER = Noun("user", "User", "AIDA", "users", 5000, 10, 2048, "UsersPerAccount", "PoliciesPerUser")
 GROUP = Noun(
     "group", "Group", "AGPA", "groups", 300, 10, 5120, "GroupsPerAccount", "PoliciesPerGroup"
 )
-ROLE = Noun(
-    "role", "Role", "AROA", "roles", 1000, 10, 10240, "RolesPerAccount", "PoliciesPerRole"
-)
+ROLE = Noun("role", "Role", "AROA", "roles", 1000, 10, 10240, "RolesPerAccount", "PoliciesPerRole")
 
 NOUNS = {noun.kind: noun for noun in (USER, GROUP, ROLE)}

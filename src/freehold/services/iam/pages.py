@@ -25,7 +25,8 @@ def after(params: Params) -> Any:
 
 
 def cut(rows: Iterable[tuple[str, Any]], params: Params) -> tuple[list[Any], dict[str, Any]]:
-    """The first MaxItems rows, and what an answer says of the rest. The rows begin after the marker."""
+    """The first MaxItems rows, and what an answer says of the rest. The rows begin after the
+    marker."""
     maximum = params.get("MaxItems", MAX_ITEMS_DEFAULT)
     items: list[Any] = []
     last = ""

@@ -47,17 +47,20 @@ class Group(Entity, frozen=True, kw_only=True):
 
 
 class Role(Entity, frozen=True, kw_only=True):
-    """`trust` is the policy that says who may assume it; `linked_service` owns a service-linked role."""
+    """`trust` is the policy that says who may assume it, `trusted_ids` the ids of the users and
+    roles whom it names by ARN; `linked_service` owns a service-linked role."""
 
     trust: str
+    trusted_ids: dict[str, str] = {}
     description: str | None = None
     session_s_max: int = 3600
     linked_service: str = ""
 
 
 class Grants(msgspec.Struct, frozen=True, kw_only=True):
-    """What an entity may do: inline documents by name, ARNs of managed policies, its boundary's ARN and, of
-    a user, the ids of its groups. Under the entity's id, so that whoever gets its name gets nothing."""
+    """What an entity may do: inline documents by name, ARNs of managed policies, its boundary's ARN
+    and, of a user, the ids of its groups. Under the entity's id, so that whoever gets its name gets
+    nothing."""
 
     inline: dict[str, str] = {}
     attached: tuple[str, ...] = ()

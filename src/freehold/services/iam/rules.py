@@ -14,7 +14,7 @@ from freehold.services.iam.nouns import Noun
 from freehold.services.iam.records import Entity, InstanceProfile, Policy
 
 ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-SECRET_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+SECRET_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"  # noqa: S105
 
 TAGS_MAX = 50
 KEYS_PER_USER_MAX = 2
@@ -102,7 +102,8 @@ def tags(listed: Iterable[Mapping[str, str]]) -> dict[str, str]:
 
 
 def with_tags(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
-    """A tag whose key differs from an old one's only in case replaces it, and keeps the old case."""
+    """A tag whose key differs from an old one's only in case replaces it, and keeps the old
+    case."""
     merged = dict(old)
     spelled = {key.lower(): key for key in old}
     for key, value in new.items():
@@ -127,11 +128,7 @@ def size_chars(document: str) -> int:
 
 def check_identity_policy(document: str) -> None:
     """A policy that is attached to somebody: it says what, and not who."""
-    for statement in _statements(document):
-        if "Principal" in statement or "NotPrincipal" in statement:
-            raise errors.malformed_policy("Policy document should not specify a principal.")
-        if "Resource" not in statement and "NotResource" not in statement:
-            raise errors.malformed_policy("Policy statement must contain resources.")
+    _parse(document, "identity")
 
 
 def check_managed_policy(document: str) -> None:
@@ -148,25 +145,23 @@ def check_inline_policies(noun: Noun, name: str, documents: Iterable[str]) -> No
 
 def check_trust_policy(document: str) -> None:
     """A role's trust policy: it says who, and that they may assume it."""
+    _parse(document, "trust")
     for statement in _statements(document):
-        for field in ("Resource", "NotResource"):
-            if field in statement:
-                raise errors.malformed_policy(f"Has prohibited field {field}")
         if "NotPrincipal" in statement:
             raise errors.malformed_policy("Has prohibited field NotPrincipal")
-        if "Principal" not in statement:
-            raise errors.malformed_policy("Missing required field Principal")
-        for action in _listed(statement.get("Action", [])):
-            if not _ASSUME_ACTIONS.match(action):
-                raise errors.malformed_policy(
-                    "AssumeRole policy may only specify STS AssumeRole actions."
-                )
+        if not all(
+            _ASSUME_ACTIONS.match(action) for action in _listed(statement.get("Action", []))
+        ):
+            raise errors.malformed_policy(
+                "AssumeRole policy may only specify STS AssumeRole actions."
+            )
     if size_chars(document) > TRUST_CHARS_MAX:
         raise errors.quota("ACLSizePerRole", TRUST_CHARS_MAX)
 
 
 def trusted_entities(document: str) -> list[arns.Arn]:
-    """The users and roles that a trust policy names; anything else that claims to be one is refused."""
+    """The users and roles that a trust policy names; anything else that claims to be one is
+    refused."""
     found = []
     for statement in _statements(document):
         principal = statement.get("Principal")
@@ -196,11 +191,15 @@ def _principal_arn(text: str) -> arns.Arn:
     return arn
 
 
-def _statements(document: str) -> list[dict[str, Any]]:
+def _parse(document: str, kind: policy_document.Kind) -> None:
     try:
-        policy_document.parse(document)
+        policy_document.parse(document, kind)
     except policy_document.PolicyError as error:
         raise errors.malformed_policy(str(error)) from error
+
+
+def _statements(document: str) -> list[dict[str, Any]]:
+    """The statements of a document that has been parsed."""
     statements = json.loads(document)["Statement"]
     return statements if isinstance(statements, list) else [statements]
 
@@ -220,9 +219,7 @@ def check_alias(alias: str) -> None:
 def service_linked_role(service_name: str, suffix: str | None) -> tuple[str, str]:
     """(path, name) of a service-linked role: AWSServiceRoleForLambda for lambda.amazonaws.com."""
     if not service_name.endswith(".amazonaws.com"):
-        raise errors.invalid_input(
-            f"Service name {service_name} is not a valid service principal."
-        )
+        raise errors.invalid_input(f"Service name {service_name} is not a valid service principal.")
     name = _SERVICE_LINKED_NAMES.get(service_name)
     if name is None:
         words = re.split(r"[.-]", service_name.removesuffix(".amazonaws.com"))

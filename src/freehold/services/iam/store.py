@@ -1,8 +1,8 @@
 """Where IAM's records are.
 
     (iam, "", "", account, account id)                      Account
-    (iam, "", "", credential, access key id)                Credential: what a request is checked with
-    (iam, "", "", expiry, expires_at, access key id)        "": the temporary ones, in the order they end
+    (iam, "", "", credential, access key id)                Credential: what checks a request
+    (iam, "", "", expiry, expires_at, access key id)        "": the temporary ones, as they end
     (iam, account, "", counts)                              Counts
     (iam, account, "", user | group | role, name)           User, Group, Role; names in lower case
     (iam, account, "", group name, group id)                Text: the group's name
@@ -11,14 +11,14 @@
     (iam, account, "", key, access key id)                  AccessKey
     (iam, account, "", policy, name)                        Policy; names in lower case
     (iam, account, "", version, name, number)               Version
-    (iam, account, "", document, arn)                       Text: a managed policy's default document
+    (iam, account, "", document, arn)                       Text: the document in force
     (iam, account, "", uses, arn)                           Uses
     (iam, account, "", use, arn, boundary?, kind, name)     Use
     (iam, account, "", instance profile, name)              InstanceProfile
     (iam, account, "", role profile, role name, name)       Text: the instance profile's name
 
-An access key names no account, so credentials are global; they hold the principal whole, because every
-request reads one.
+An access key names no account, so credentials are global; they hold the principal whole, because
+every request reads one.
 """
 
 from __future__ import annotations

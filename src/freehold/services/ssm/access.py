@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from freehold.kernel.service import Access, Params
 from freehold.services.ssm import rules, store
 
@@ -13,6 +15,14 @@ if TYPE_CHECKING:
 
 def on_parameter(call: Call, params: Params) -> tuple[Access, ...]:
     return (_on_name(call, params["Name"], _asked(params)),)
+
+
+def on_new_parameter(call: Call, params: Params) -> tuple[Access, ...]:
+    """Creating one with tags needs permission to tag it, too."""
+    (access,) = on_parameter(call, params)
+    if not params.get("Tags"):
+        return (access,)
+    return (access, msgspec.structs.replace(access, action="ssm:AddTagsToResource"))
 
 
 def on_parameters(call: Call, params: Params) -> tuple[Access, ...]:

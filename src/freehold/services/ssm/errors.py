@@ -36,11 +36,12 @@ def reserved_name(name: str) -> AwsError:
 
 def invalid_path() -> AwsError:
     return validation(
-        'The parameter doesn\'t meet the parameter name requirements. The parameter name must begin '
-        'with a forward slash "/". It can\'t be prefixed with "aws" or "ssm" (case-insensitive). It '
-        "must use only letters, numbers, or the following symbols: . (period), - (hyphen), "
-        "_ (underscore). Special characters are not allowed. All sub-paths, if specified, must use "
-        "the forward slash symbol /. Valid example: /get/parameters2-/by1./path0_."
+        "The parameter doesn't meet the parameter name requirements. The parameter name must begin "
+        'with a forward slash "/". It can\'t be prefixed with "aws" or "ssm" '
+        "(case-insensitive). It must use only letters, numbers, or the following symbols: "
+        ". (period), - (hyphen), _ (underscore). Special characters are not allowed. All "
+        "sub-paths, if specified, must use the forward slash symbol /. Valid example: "
+        "/get/parameters2-/by1./path0_."
     )
 
 
@@ -108,7 +109,7 @@ def value_too_long(tier: str, maximum: int) -> AwsError:
 
 def nested_reference() -> AwsError:
     return validation(
-        "Parameter value can't nest another parameter. Do not use \"{{}}\" in the value."
+        'Parameter value can\'t nest another parameter. Do not use "{{}}" in the value.'
     )
 
 
@@ -155,12 +156,15 @@ def pattern_mismatch(pattern: str) -> AwsError:
 def too_many_labels() -> AwsError:
     return AwsError(
         "ParameterVersionLabelLimitExceeded",
-        "A parameter version can have a maximum of ten labels. Move one or more labels to another version and try again.",
+        "A parameter version can have a maximum of ten labels. Move one or more labels to "
+        "another version and try again.",
     )
 
 
 def invalid_resource_id() -> AwsError:
-    return AwsError("InvalidResourceId", "The resource ID is not valid. Verify the ID and try again.")
+    return AwsError(
+        "InvalidResourceId", "The resource ID is not valid. Verify the ID and try again."
+    )
 
 
 def too_many_tags() -> AwsError:

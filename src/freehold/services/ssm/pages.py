@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from freehold.kernel import paging
@@ -11,7 +11,8 @@ from freehold.kernel.service import Params
 from freehold.services.ssm import errors, store
 from freehold.services.ssm.records import Parameter
 
-# A page may come out short, or empty, when a filter lets few pass; then its token goes on from here.
+# A page may come out short, or empty, when a filter lets few pass; then its token goes on from
+# here.
 EXAMINED_MAX = 500
 
 
@@ -27,34 +28,43 @@ def below(
     """(parameters below a path, what the answer says of the rest). The path "" has them all."""
     after = _path_after(params)
     found: list[Parameter] = []
-    examined = 0
-    for parameter in _list(call, path, after, recursive=recursive):
+    last = after
+    for examined, (position, parameter) in enumerate(_list(call, path, after, recursive=recursive)):
         if len(found) == limit or examined == EXAMINED_MAX:
-            return found, {"NextToken": paging.encode(store.path_of(last))}
-        examined += 1
-        last = parameter.name
-        if passes(parameter):
+            return found, {"NextToken": paging.encode(last)}
+        last = position
+        if parameter is not None and passes(parameter):
             found.append(parameter)
     return found, {}
 
 
-def _list(call: Call, path: str, after: store.Path | None, *, recursive: bool) -> Any:
+def _list(
+    call: Call, path: str, after: store.Position | None, *, recursive: bool
+) -> Iterator[store.Row]:
+    """ "/" is above the names without a slash, too."""
+    tx, scope, limit = call.tx, call.scope, EXAMINED_MAX + 1
     start = store.path_of(path)
-    whole = () if path == "" else start
     if recursive:
-        return store.list_below(call.tx, call.scope, whole, limit=EXAMINED_MAX + 1, after=after)
-    return store.list_children(call.tx, call.scope, start, limit=EXAMINED_MAX + 1, after=after)
+        below = () if path == "" else start
+        yield from store.list_below(tx, scope, below, limit=limit, after=after)
+        return
+    if after is None or after[: len(start)] == start:
+        yield from store.list_children(tx, scope, start, limit=limit, after=after)
+    if path == "":
+        yield from store.list_unrooted(tx, scope, limit=limit, after=after)
 
 
-def _path_after(params: Params) -> store.Path | None:
+def _path_after(params: Params) -> store.Position | None:
     token = params.get("NextToken")
     if token is None:
         return None
     try:
-        path: store.Path = paging.decode(token, tuple[str, ...])
+        position: store.Position = paging.decode(token, tuple[str | bool, ...])
     except paging.InvalidToken as error:
         raise errors.invalid_next_token() from error
-    return path
+    if not position:
+        raise errors.invalid_next_token()
+    return position
 
 
 def number_after(params: Params) -> int:

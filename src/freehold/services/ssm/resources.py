@@ -53,8 +53,11 @@ def _put(call: Call, name: str, wanted: Wanted, how: dict[str, Any]) -> None:
 
 
 def _set_tags(call: Call, name: str, wanted: Wanted) -> None:
-    """Saved without PutParameter, which lets nobody set the tags that CloudFormation sets itself."""
+    """Saved without PutParameter, which lets nobody set the tags that CloudFormation sets
+    itself."""
     own = {key: str(value) for key, value in (wanted.properties.get("Tags") or {}).items()}
+    if own or wanted.stack_tags:
+        call.require("ssm:AddTagsToResource", call.arn(rules.arn_name(name)))
     before = wanted.previous.get("Tags") or {}
     found = store.load_parameter(call.tx, call.scope, name)
     assert found is not None, name

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -88,6 +89,11 @@ def resolve(text: str, prefix: str) -> Resolved:
     name, _, chosen = text.partition(":")
     name = name.strip()
     return Resolved(f"{prefix}/{name.removeprefix('/')}", (name,), _selector(chosen))
+
+
+def arn_name(name: str) -> str:
+    """A name as ARNs have it: parameter/a/b for both "/a/b" and "a/b"."""
+    return "parameter/" + name.removeprefix("/")
 
 
 def _selector(chosen: str) -> Selector:
@@ -301,10 +307,10 @@ def _rooted(name: str) -> str:
     return name if name.startswith("/") else f"/{name}"
 
 
-_COMPARE = {
-    "Equals": str.__eq__,
+_COMPARE: dict[str, Callable[[str, str], bool]] = {
+    "Equals": operator.eq,
     "BeginsWith": str.startswith,
-    "Contains": str.__contains__,
+    "Contains": operator.contains,
     "Recursive": _is_below,
     "OneLevel": _is_right_below,
 }

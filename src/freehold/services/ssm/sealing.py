@@ -14,7 +14,8 @@ _NONCE_BYTES = 12
 
 
 def seal(call: Call, arn: str, number: int, value: str) -> str:
-    """The sealed value in base64. The account's key for the region is made when it is first needed."""
+    """The sealed value in base64. The account's key for the region is made when it is first
+    needed."""
     key = store.load_sealing_key(call.tx, call.scope)
     if key is None:
         key = call.node.chance.bytes(KEY_BYTES)

@@ -1,9 +1,9 @@
 """Where Parameter Store's records are.
 
-    (ssm, account, region, parameter, *path)        Parameter; "/a/b" has the path ("", "a", "b")
-    (ssm, account, region, version, name, number)   Version: the earlier ones
-    (ssm, account, region, counts)                  Counts
-    (ssm, account, region, sealing key)             SealingKey
+(ssm, account, region, parameter, *path)        Parameter; "/a/b" has the path ("", "a", "b")
+(ssm, account, region, version, name, number)   Version: the earlier ones
+(ssm, account, region, counts)                  Counts
+(ssm, account, region, sealing key)             SealingKey
 """
 
 from __future__ import annotations
@@ -43,29 +43,44 @@ def delete_parameter(tx: Transaction, scope: Scope, name: str) -> None:
     _versions.clear(tx, scope, name)
 
 
+Position = tuple[str | bool, ...]
+Row = tuple[Position, Parameter | None]
+
+
 def list_below(
-    tx: Transaction, scope: Scope, path: Path, *, limit: int, after: Path | None = None
-) -> Iterator[Parameter]:
-    """Every parameter below a path, in the order of paths, after one of them."""
-    for _, parameter in _parameters.list(tx, scope, *path, limit=limit, after=after):
-        yield parameter
+    tx: Transaction, scope: Scope, path: Path, *, limit: int, after: Position | None = None
+) -> Iterator[Row]:
+    """Every parameter below a path with its position, in the order of paths, after a position."""
+    yield from _parameters.list(tx, scope, *path, limit=limit, after=after)
 
 
 def list_children(
-    tx: Transaction, scope: Scope, path: Path, *, limit: int, after: Path | None = None
-) -> Iterator[Parameter]:
-    """Only those right below the path. What lies deeper is jumped over, one read for each branch."""
-    position: tuple[str | bool, ...] | None = after
+    tx: Transaction, scope: Scope, path: Path, *, limit: int, after: Position | None = None
+) -> Iterator[Row]:
+    """Only those right below the path.
+
+    What lies deeper is jumped over, at the cost of one read for each branch, and of one row that
+    has only a position.
+    """
     for _ in range(limit):
-        found = next(_parameters.list(tx, scope, *path, limit=1, after=position), None)
+        found = next(_parameters.list(tx, scope, *path, limit=1, after=after), None)
         if found is None:
             return
         key, parameter = found
         if len(key) == len(path) + 1:
-            yield parameter
-            position = key
+            yield key, parameter
+            after = key
         else:
-            position = (*key[: len(path) + 1], _LAST)
+            after = (*key[: len(path) + 1], _LAST)
+            yield after, None
+
+
+def list_unrooted(
+    tx: Transaction, scope: Scope, *, limit: int, after: Position | None = None
+) -> Iterator[Row]:
+    """Those whose name does not begin with a slash."""
+    start = after if after is not None and after[0] != "" else ("", _LAST)
+    yield from _parameters.list(tx, scope, limit=limit, after=start)
 
 
 def load_version(tx: Transaction, scope: Scope, name: str, number: int) -> Version | None:

@@ -10,7 +10,8 @@ def access_denied(message: str) -> AwsError:
 
 
 def not_authorized(who: str, action: str, resource: str) -> AwsError:
-    """The same whether the role does not exist or does not trust the caller: neither is his to know."""
+    """The same whether the role does not exist or does not trust the caller: neither is his to
+    know."""
     return access_denied(
         f"User: {who} is not authorized to perform: {action} on resource: {resource}"
     )
@@ -64,6 +65,4 @@ def duplicate_tags() -> AwsError:
 
 
 def reserved_tag(key: str) -> AwsError:
-    return AwsError(
-        "InvalidParameterValue", f"Tag key {key} is reserved: it begins with aws:."
-    )
+    return AwsError("InvalidParameterValue", f"Tag key {key} is reserved: it begins with aws:.")

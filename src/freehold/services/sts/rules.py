@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+import msgspec
 
 from freehold.kernel.policy import document as policy_document
 from freehold.kernel.principal import Principal, TrustedRole
@@ -19,10 +20,16 @@ SESSION_POLICY_CHARS_MAX = 2048
 PACKED_BYTES_MAX = 2048
 
 ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-SECRET_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+SECRET_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"  # noqa: S105
+# Allows an action that nobody asks for; a denial would also undo what resource policies grant.
+_NOTHING = (
+    '{"Version":"2012-10-17","Statement":'
+    '[{"Effect":"Allow","Action":"sts:Nothing","Resource":"arn:aws:sts:::nothing"}]}'
+)
 KEY_ID_LETTERS = 16
 SECRET_LETTERS = 40
-# 128 letters of 6 bits: nobody guesses it, and it is a fraction of what clients have to carry for AWS.
+# 128 letters of 6 bits: nobody guesses it, and it is a fraction of what clients have to carry for
+# AWS.
 TOKEN_LETTERS = 128
 
 
@@ -37,7 +44,8 @@ def role_session_s(params: Mapping[str, Any], role: TrustedRole, caller: Princip
 
 
 def token_s(params: Mapping[str, Any], caller: Principal) -> int:
-    """How long GetSessionToken's and GetFederationToken's credentials last; for root users, an hour."""
+    """How long GetSessionToken's and GetFederationToken's last; for root users, an
+    hour."""
     duration_s: int = params.get("DurationSeconds", TOKEN_S_DEFAULT)
     return min(duration_s, ROOT_TOKEN_S_MAX) if caller.kind == "root" else duration_s
 
@@ -66,6 +74,48 @@ def role_session(
     )
 
 
+def user_session(caller: Principal, now: float) -> Principal:
+    return msgspec.structs.replace(caller, token_issued_at=now)
+
+
+def federated_session(
+    caller: Principal,
+    name: str,
+    *,
+    policies: list[str],
+    tags: Mapping[str, str],
+    now: float,
+) -> Principal:
+    """The user in another's name. Without policies of its own, such a session may do nothing.
+
+    The id goes on with the user's, so that the directory finds what he is granted.
+    """
+    return Principal(
+        kind="user",
+        account=caller.account,
+        arn=federated_arn(caller.account, name),
+        id=f"{caller.id}:{name}",
+        session_policies=tuple(policies) or (_NOTHING,),
+        tags=tags,
+        token_issued_at=now,
+    )
+
+
+def federated_arn(account: str, name: str) -> str:
+    return f"arn:aws:sts::{account}:federated-user/{name}"
+
+
+def is_federated(principal: Principal) -> bool:
+    return principal.arn.startswith(federated_arn(principal.account, ""))
+
+
+def user_id(principal: Principal) -> str:
+    """A principal's id as GetCallerIdentity tells it: a federated user's is under his account."""
+    if is_federated(principal):
+        return f"{principal.account}:{principal.id.partition(':')[2]}"
+    return principal.id
+
+
 def session_tags(listed: Iterable[Mapping[str, str]]) -> dict[str, str]:
     found: dict[str, str] = {}
     seen: set[str] = set()
@@ -83,15 +133,9 @@ def session_tags(listed: Iterable[Mapping[str, str]]) -> dict[str, str]:
 def check_session_policy(document: str) -> None:
     """A session's policy is an identity policy: it says what, and not who."""
     try:
-        policy_document.parse(document)
+        policy_document.parse(document, "identity")
     except policy_document.PolicyError as error:
         raise errors.malformed_policy(str(error)) from error
-    statements = json.loads(document)["Statement"]
-    for statement in statements if isinstance(statements, list) else [statements]:
-        if "Principal" in statement or "NotPrincipal" in statement:
-            raise errors.malformed_policy("Policy document should not specify a principal.")
-        if "Resource" not in statement and "NotResource" not in statement:
-            raise errors.malformed_policy("Policy statement must contain resources.")
 
 
 def packed_percent(params: Mapping[str, Any]) -> int | None:

@@ -1,6 +1,7 @@
 """IAM's operations, by noun."""
 
 from freehold.services.iam.api import (
+    absent,
     account,
     group,
     instance_profile,
@@ -13,6 +14,7 @@ from freehold.services.iam.api import (
 )
 
 __all__ = [
+    "absent",
     "account",
     "group",
     "instance_profile",

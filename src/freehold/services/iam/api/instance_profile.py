@@ -1,4 +1,5 @@
-"""Instance profiles: a role in an envelope, which templates carry along. No machine here takes one."""
+"""Instance profiles: a role in an envelope, which templates carry along. No machine here takes
+one."""
 
 from __future__ import annotations
 
@@ -68,7 +69,8 @@ def delete_instance_profile(call: Call, params: Params) -> None:
 
 
 def _passing_role(call: Call, params: Params) -> tuple[Access, ...]:
-    """Whoever can start a machine with the profile acts as the role, so the role must be his to pass."""
+    """Whoever can start a machine with the profile acts as the role, so the role must be his to
+    pass."""
     (profile,) = access.on_instance_profile(call, params)
     role = store.load_role(call.tx, call.scope, params["RoleName"])
     if role is None:

@@ -20,7 +20,7 @@ from freehold.services.iam import (
     views,
 )
 from freehold.services.iam.nouns import USER
-from freehold.services.iam.records import AccessKey, User
+from freehold.services.iam.records import AccessKey, Account, User
 from freehold.services.iam.service import service
 
 
@@ -95,7 +95,9 @@ def _save_key_ids(call: Call, owner: User | None, key_ids: tuple[str, ...]) -> N
         store.save_entity(call.tx, call.scope, "user", changed)
         return
     account = store.load_account(call.tx, call.account)
-    assert account is not None, call.account
+    if account is None:
+        # With open authentication, an account need not have been made.
+        account = Account(id=call.account, created_at=call.now)
     store.save_account(call.tx, accounts.with_root_keys(account, key_ids))
 
 

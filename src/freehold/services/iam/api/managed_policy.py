@@ -163,9 +163,7 @@ def list_policy_versions(call: Call, params: Params) -> dict[str, Any]:
 def set_default_policy_version(call: Call, params: Params) -> None:
     policy = _own_policy(call, params)
     version = _version(call, policy, params)
-    changed = msgspec.structs.replace(
-        policy, default_version=version.number, updated_at=call.now
-    )
+    changed = msgspec.structs.replace(policy, default_version=version.number, updated_at=call.now)
     store.save_policy(call.tx, call.scope, changed)
     store.save_document(call.tx, call.scope, params["PolicyArn"], version.document)
 
@@ -177,9 +175,7 @@ def delete_policy_version(call: Call, params: Params) -> None:
     if version.number == policy.default_version:
         raise errors.delete_conflict("Cannot delete the default version of a policy.")
     remaining = tuple(number for number in policy.versions if number != version.number)
-    store.save_policy(
-        call.tx, call.scope, msgspec.structs.replace(policy, versions=remaining)
-    )
+    store.save_policy(call.tx, call.scope, msgspec.structs.replace(policy, versions=remaining))
     store.delete_version(call.tx, call.scope, policy.name, version.number)
 
 

@@ -1,6 +1,7 @@
 """Inline, attached and boundary policies, and tags, of users, groups and roles.
 
-These operations differ only in the noun in their names: PutUserPolicy, PutGroupPolicy, PutRolePolicy.
+These operations differ only in the noun in their names: PutUserPolicy, PutGroupPolicy,
+PutRolePolicy.
 """
 
 from __future__ import annotations
@@ -71,7 +72,12 @@ def list_attached_policies(call: Call, params: Params, noun: Noun) -> dict[str, 
     entity = find.entity(call, params, noun)
     prefix = params.get("PathPrefix", "/")
     attached = find.grants(call, entity.id).attached
-    rows = ((arn, views.attached_policy(arn)) for arn in attached if _path(arn).startswith(prefix))
+    # By name, then whose it is: whole ARNs would make markers longer than the model lets them be.
+    rows = (
+        (f"{rules.policy_name(arn)} {rules.is_aws_policy(arn)}", views.attached_policy(arn))
+        for arn in attached
+        if _path(arn).startswith(prefix)
+    )
     listed, more = pages.cut_sorted(rows, params)
     return {"AttachedPolicies": listed, **more}
 
@@ -118,13 +124,13 @@ def _path(arn: str) -> str:
 
 def _register(noun: Noun) -> None:
     title = noun.title
-    writes = {
+    writes: dict[str, Any] = {
         f"Put{title}Policy": put_inline_policy,
         f"Delete{title}Policy": delete_inline_policy,
         f"Attach{title}Policy": attach_policy,
         f"Detach{title}Policy": detach_policy,
     }
-    reads = {
+    reads: dict[str, Any] = {
         f"Get{title}Policy": get_inline_policy,
         f"List{title}Policies": list_inline_policies,
         f"ListAttached{title}Policies": list_attached_policies,

@@ -8,9 +8,9 @@ import msgspec
 
 from freehold.kernel.call import Call
 from freehold.kernel.service import Params
-from freehold.services.iam import access, errors, find, granting, pages, rules, store, views
+from freehold.services.iam import access, errors, find, granting, pages, rules, store, trust, views
 from freehold.services.iam.nouns import ROLE
-from freehold.services.iam.records import Kind, Role
+from freehold.services.iam.records import Role
 from freehold.services.iam.service import service
 
 SESSION_S_DEFAULT = 3600
@@ -21,15 +21,16 @@ def create_role(call: Call, params: Params) -> dict[str, Any]:
     path = params.get("Path", "/")
     if path.startswith(rules.SERVICE_LINKED_PATH):
         raise errors.validation(f"The path {path} is reserved for service-linked roles.")
-    trust = params["AssumeRolePolicyDocument"]
-    _check_trust(call, trust)
+    document = params["AssumeRolePolicyDocument"]
+    rules.check_trust_policy(document)
     role = Role(
         name=params["RoleName"],
         id=ROLE.id_prefix + call.new_word(17, rules.ID_ALPHABET),
         path=path,
         created_at=call.now,
         tags=rules.tags(params.get("Tags", ())),
-        trust=trust,
+        trust=document,
+        trusted_ids=trust.named_ids(call.tx, document),
         description=params.get("Description"),
         session_s_max=params.get("MaxSessionDuration", SESSION_S_DEFAULT),
     )
@@ -40,7 +41,8 @@ def create_role(call: Call, params: Params) -> dict[str, Any]:
 @service.operation("GetRole", reads=True, access=access.on_role)
 def get_role(call: Call, params: Params) -> dict[str, Any]:
     role = find.role(call, params)
-    return {"Role": views.role(call.account, role, find.grants(call, role.id))}
+    shown = msgspec.structs.replace(role, trust=trust.current(call.tx, role))
+    return {"Role": views.role(call.account, shown, find.grants(call, role.id))}
 
 
 @service.operation("ListRoles", reads=True, access=access.on_account)
@@ -75,8 +77,10 @@ def update_role_description(call: Call, params: Params) -> dict[str, Any]:
 @service.operation("UpdateAssumeRolePolicy", access=access.on_role)
 def update_assume_role_policy(call: Call, params: Params) -> None:
     role = _changeable(call, params)
-    _check_trust(call, params["PolicyDocument"])
-    changed = msgspec.structs.replace(role, trust=params["PolicyDocument"])
+    document = params["PolicyDocument"]
+    rules.check_trust_policy(document)
+    ids = trust.named_ids(call.tx, document)
+    changed = msgspec.structs.replace(role, trust=document, trusted_ids=ids)
     store.save_entity(call.tx, call.scope, "role", changed)
 
 
@@ -145,16 +149,3 @@ def _changeable(call: Call, params: Params) -> Role:
     found = find.changeable_entity(call, params, ROLE)
     assert isinstance(found, Role)
     return found
-
-
-def _check_trust(call: Call, document: str) -> None:
-    """Besides its form: that the users and roles that it names exist, if their account lives here."""
-    rules.check_trust_policy(document)
-    for arn in rules.trusted_entities(document):
-        if store.load_account(call.tx, arn.account) is None:
-            continue
-        kind: Kind = "role" if arn.resource.startswith("role/") else "user"
-        name = arn.resource.rpartition("/")[2]
-        entity = store.load_entity(call.tx, store.home(arn.account), kind, name)
-        if entity is None or rules.named_arn(arn.account, kind, entity.path, entity.name) != str(arn):
-            raise rules.invalid_principal(str(arn))

@@ -80,5 +80,3 @@ def _get(call: Call, text: str, *, decrypt: bool) -> dict[str, Any]:
     found, selector = find.parameter(call, text)
     version = find.selected_version(call, found, selector)
     return views.parameter(call, found.name, version, selector=selector.text, decrypt=decrypt)
-
-

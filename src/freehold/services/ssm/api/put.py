@@ -14,7 +14,7 @@ from freehold.services.ssm.records import Parameter, Version
 from freehold.services.ssm.service import service
 
 
-@service.operation("PutParameter", access=access.on_parameter)
+@service.operation("PutParameter", access=access.on_new_parameter)
 def put_parameter(call: Call, params: Params) -> dict[str, Any]:
     name = params["Name"].strip()
     rules.check_new_name(name, views.arn(call, name))
@@ -61,7 +61,8 @@ def delete_parameters(call: Call, params: Params) -> dict[str, Any]:
 
 
 def _save_next(call: Call, found: Parameter, version: Version) -> None:
-    """The newest version becomes an earlier one; of too many, the oldest goes, unless it has a label."""
+    """The newest version becomes an earlier one; of too many, the oldest goes, unless it has a
+    label."""
     oldest = found.oldest_number
     if version.number - oldest >= rules.VERSIONS_MAX:
         if rules.labels_of(found, oldest):

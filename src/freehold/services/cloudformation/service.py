@@ -1,0 +1,5 @@
+"""The service that the other modules register on."""
+
+from freehold.kernel.service import Service
+
+service = Service("cloudformation")

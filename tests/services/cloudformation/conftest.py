@@ -1,0 +1,198 @@
+"""A node in memory whose queues and topics are notes of what was done to them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from freehold.blobs import Blobs
+from freehold.kernel import principal
+from freehold.kernel.call import Call
+from freehold.kernel.chance import SeededChance
+from freehold.kernel.clock import SystemClock
+from freehold.kernel.errors import AwsError
+from freehold.kernel.node import Node, Settings
+from freehold.kernel.records import Records
+from freehold.kernel.resources import Made, Wanted
+from freehold.kernel.service import Service
+from freehold.kernel.tasks import Worker
+from freehold.kv.keys import Scope
+from freehold.kv.memory import MemoryStore
+from freehold.services.cloudformation import service as cloudformation
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+TERMINAL = ("_COMPLETE", "_FAILED")
+
+_things = Records("probe", "thing", dict)
+_log = Records("probe", "log", list)
+
+
+class Recorded:
+    """A resource type that keeps what exists under its physical id, and logs every act.
+
+    A name that contains "broken" cannot be made or changed; one with "stuck" cannot be deleted.
+    """
+
+    @staticmethod
+    def create(call: Call, wanted: Wanted) -> Made:
+        name = _name(wanted)
+        if _things.load(call.tx, call.scope, name) is not None:
+            raise AwsError("AlreadyExists", f"{name} exists")
+        _note(call, "create", name)
+        return _keep(call, name, wanted)
+
+    @staticmethod
+    def update(call: Call, wanted: Wanted, made: Made) -> Made:
+        _note(call, "update", made.physical_id)
+        return _keep(call, made.physical_id, wanted)
+
+    @staticmethod
+    def delete(call: Call, made: Made) -> None:
+        if "stuck" in made.physical_id:
+            raise AwsError("Stuck", f"{made.physical_id} does not go")
+        _note(call, "delete", made.physical_id)
+        _things.delete(call.tx, call.scope, made.physical_id)
+
+
+class Slow:
+    """An asynchronous type, which settles and goes only when asked three times."""
+
+    @staticmethod
+    async def create(call: Call, wanted: Wanted) -> Made:
+        name = _name(wanted)
+        await call.write(lambda inner: _note(inner, "retry" if wanted.retried else "create", name))
+        return await call.write(lambda inner: _keep(inner, name, wanted))
+
+    @staticmethod
+    async def update(call: Call, wanted: Wanted, made: Made) -> Made:
+        return await call.write(lambda inner: _keep(inner, made.physical_id, wanted))
+
+    @staticmethod
+    def settled(call: Call, made: Made) -> Made | None:
+        thing = _things.load(call.tx, call.scope, made.physical_id)
+        assert thing is not None
+        thing["asked"] = thing.get("asked", 0) + 1
+        _things.save(call.tx, call.scope, thing, made.physical_id)
+        return made if thing["asked"] >= 3 else None
+
+    @staticmethod
+    async def delete(call: Call, made: Made) -> None:
+        await call.write(lambda inner: _note(inner, "delete", made.physical_id))
+
+    @staticmethod
+    def gone(call: Call, made: Made) -> bool:
+        _things.delete(call.tx, call.scope, made.physical_id)
+        return True
+
+
+def _name(wanted: Wanted) -> str:
+    given = wanted.properties.get("QueueName") or wanted.properties.get("TopicName")
+    return str(given or wanted.properties.get("Name") or wanted.name(80))
+
+
+def _keep(call: Call, name: str, wanted: Wanted) -> Made:
+    if "broken" in str(wanted.properties):
+        raise AwsError("Broken", f"{name} is broken")
+    _things.save(call.tx, call.scope, {"properties": wanted.properties}, name)
+    return Made(physical_id=name, attributes={"Arn": f"arn:{name}", "TopicArn": f"arn:{name}"})
+
+
+def _note(call: Call, act: str, name: str) -> None:
+    number = len(list(_log.list(call.tx, call.scope, limit=10_000)))
+    _log.save(call.tx, call.scope, [act, name], number)
+
+
+class Cloud:
+    """The node, and its operations by name."""
+
+    def __init__(self, directory: Path) -> None:
+        self.store = MemoryStore()
+        self.queues = Service("sqs", package="tests")
+        self.queues.resource_type("AWS::SQS::Queue")(Recorded)
+        self.topics = Service("sns", package="tests")
+        self.topics.resource_type("AWS::SNS::Topic")(Recorded)
+        self.slow = Service("slow", package="tests")
+        self.slow.resource_type("AWS::Slow::Thing")(Slow)
+        self.node = Node(
+            store=self.store,
+            blobs=Blobs(directory),
+            services={
+                "cloudformation": lambda: cloudformation,
+                "sqs": lambda: self.queues,
+                "sns": lambda: self.topics,
+                "slow": lambda: self.slow,
+            },
+            directory=None,  # type: ignore[arg-type]
+            clock=SystemClock(),
+            chance=SeededChance(1),
+            settings=Settings(account=ACCOUNT),
+        )
+        self.worker = Worker(self.node)
+        self.working: asyncio.Task[None] | None = None
+
+    async def __call__(self, operation: str, **params: Any) -> Any:
+        target = self.node.operation("cloudformation", operation)
+        call = self.node.call("cloudformation", operation, ACCOUNT, REGION, principal.root(ACCOUNT))
+        result = self.node.start(call, target, params)
+        if isinstance(result, Awaitable):
+            result = await result
+        return self.node.finish(target, result)
+
+    async def finished(self, name: str) -> dict[str, Any]:
+        """The stack, once its operation has come to an end."""
+        self.start()
+        while True:
+            stack = (await self("DescribeStacks", StackName=name))["Stacks"][0]
+            status = stack["StackStatus"]
+            if status.endswith(TERMINAL) and "CLEANUP" not in status:
+                return stack
+            await asyncio.sleep(0.001)
+
+    def start(self) -> None:
+        if self.working is None:
+            self.working = asyncio.create_task(self.worker.run())
+
+    async def crash(self) -> None:
+        """The worker ends wherever it is; another takes over, as after a restart."""
+        if self.working is not None:
+            self.working.cancel()
+            await self.worker.stop()
+            await asyncio.gather(self.working, return_exceptions=True)
+        self.worker = Worker(self.node)
+        self.working = None
+        await self.worker.reclaim()
+
+    def things(self) -> dict[str, Any]:
+        """What exists, by name."""
+        return self.store.read_inline(
+            lambda tx: {
+                key[0]: thing["properties"]
+                for key, thing in _things.list(tx, Scope(ACCOUNT, REGION), limit=1000)
+            }
+        )
+
+    def log(self) -> list[tuple[str, str]]:
+        return self.store.read_inline(
+            lambda tx: [
+                (act, name)
+                for _, (act, name) in _log.list(tx, Scope(ACCOUNT, REGION), limit=10_000)
+            ]
+        )
+
+    async def events(self, name: str) -> list[tuple[str, str]]:
+        """(logical id, status), the earliest first."""
+        answer = await self("DescribeStackEvents", StackName=name)
+        return [
+            (event["LogicalResourceId"], event["ResourceStatus"])
+            for event in reversed(answer["StackEvents"])
+        ]
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    return Cloud(tmp_path / "blobs")
