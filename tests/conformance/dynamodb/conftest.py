@@ -35,6 +35,14 @@ def is_active(client: Any, name: str) -> bool:
     )
 
 
+def is_gone(client: Any, name: str) -> bool:
+    try:
+        client.describe_table(TableName=name)
+    except client.exceptions.ResourceNotFoundException:
+        return True
+    return False
+
+
 def index(name: str, *key: str, projection: str = "ALL", include: tuple[str, ...] = ()) -> Any:
     shape: dict[str, Any] = {"ProjectionType": projection}
     if include:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -21,6 +22,8 @@ from freehold.services.dynamodb.values import Item
 PAGE_BYTES_MAX = 1024 * 1024
 # No row is smaller than a key of two bytes, so that no page has more.
 PAGE_ROWS_MAX = PAGE_BYTES_MAX // 2
+_FIRST_BATCH_ROWS = 32
+_BATCH_ROWS_MAX = 1024
 
 
 class Reading(msgspec.Struct):
@@ -67,8 +70,7 @@ def read_page(tx: Transaction, reading: Reading) -> Page:
     page = Page([])
     limit = reading.limit or PAGE_ROWS_MAX
     plain = reading.test is None and reading.wanted is None and not reading.fetches
-    rows = store.scan_rows(tx, reading.start, reading.end, limit=limit, reverse=reading.reverse)
-    for row in rows:
+    for row in _rows(tx, reading, page, limit):
         page.scanned += 1
         page.bytes += row.size
         if plain:
@@ -92,6 +94,24 @@ def answer(reading: Reading, page: Page, mode: str | None) -> dict[str, Any]:
     if mode is not None and mode != "NONE":
         result["ConsumedCapacity"] = _consumed(reading, page).answer(mode)
     return result
+
+
+def _rows(tx: Transaction, reading: Reading, page: Page, limit: int) -> Iterator[Row]:
+    """The rows, asked for in batches of about as many as there is room for: stores read ahead."""
+    start, end = reading.start, reading.end
+    batch = _FIRST_BATCH_ROWS
+    while True:
+        batch = min(batch, limit - page.scanned)
+        rows = list(store.scan_rows(tx, start, end, limit=batch, reverse=reading.reverse))
+        yield from rows
+        if len(rows) < batch:
+            return
+        if reading.reverse:
+            end = rows[-1].key
+        else:
+            start = rows[-1].key + b"\x00"
+        room = PAGE_BYTES_MAX - page.bytes
+        batch = min(room * page.scanned // page.bytes + 1, _BATCH_ROWS_MAX)
 
 
 def _consider(tx: Transaction, reading: Reading, page: Page, row: Row) -> None:
