@@ -144,6 +144,9 @@ def _check_text(value: Value, content: str, depth: int) -> int:
 
 
 def _check_number(value: Value, content: str, depth: int) -> int:
+    # Small integers are nearly all numbers there are, and canonical as they are.
+    if content.isdigit() and len(content) <= 18 and content.isascii() and content[0] != "0":
+        return (len(content.rstrip("0")) + 3) // 2
     text = numbers.canonical(content)
     if text != content:
         value["N"] = text
