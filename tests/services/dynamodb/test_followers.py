@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from freehold.kv.keys import Scope
 from freehold.kv.memory import MemoryStore
-from freehold.services.dynamodb import keys, mutations, rules, store, writing
+from freehold.services.dynamodb import keys, mutations, rules, store, values, writing
 from freehold.services.dynamodb.records import Table
 
 SCOPE = Scope("000000000000", "us-east-1")
@@ -110,6 +110,7 @@ def test_what_follows_items_is_always_what_the_items_say(program: list[Any]) -> 
         plan = PLANS[what](call, {"TableName": "table", **params})
         mutations.carry_out(tx, plan, mutations.decide(tx, plan, reads=True), None)
     rows = all_rows(tx, table, None)
+    assert all(row.size == values.item_size(row.item) for row in rows)
     for index in table.indexes:
         entries = [writing.entry(SCOPE, table, index, row.item, row.value) for row in rows]
         wanted = sorted(entry for entry in entries if entry is not None)

@@ -156,9 +156,25 @@ def _updated(plan: Plan, update: Bound, row: bytes | None, before: Item | None) 
         return Outcome(None, None, None)
     after = updates.apply(update, before or {})
     after.update(plan.key)
-    size = values.checked_item(after)
+    if row is None or before is None:
+        size = values.checked_item(after)
+    else:
+        size = store.size_of(row) + _grown(update, before, after)
     if size > values.ITEM_BYTES_MAX:
         raise errors.updated_item_size()
     if plan.table.indexes:
         keys.check_index_keys(plan.table, after)
     return Outcome(row, before, after, size)
+
+
+def _grown(update: Bound, before: Item, after: Item) -> int:
+    """How much larger the item is: only what the update names is checked and measured again."""
+    grown = 0
+    for step in update.tree:
+        name = str(step)
+        old, new = before.get(name), after.get(name)
+        if old is not None:
+            grown -= values.text_bytes(name) + values.value_size(old)
+        if new is not None:
+            grown += values.text_bytes(name) + values.checked(new)
+    return grown
