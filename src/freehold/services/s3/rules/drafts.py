@@ -31,14 +31,18 @@ _STORAGE_CLASSES = {
     "GLACIER_IR",
 }
 _ARCHIVES = {"GLACIER", "DEEP_ARCHIVE"}
-_GRANTS = ("GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite", "GrantWriteACP")
-_LOCKS = (
-    "ObjectLockMode",
-    "ObjectLockRetainUntilDate",
-    "ObjectLockLegalHoldStatus",
-    "ObjectLockEventHold",
-    "ObjectLockEventHoldDurationDays",
-    "ObjectLockEventHoldDurationYears",
+_GRANTS = frozenset(
+    ("GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite", "GrantWriteACP")
+)
+_LOCKS = frozenset(
+    (
+        "ObjectLockMode",
+        "ObjectLockRetainUntilDate",
+        "ObjectLockLegalHoldStatus",
+        "ObjectLockEventHold",
+        "ObjectLockEventHoldDurationDays",
+        "ObjectLockEventHoldDurationYears",
+    )
 )
 
 
@@ -53,7 +57,7 @@ def read(params: Mapping[str, Any]) -> Draft:
     """The draft of a put, or of the start of an upload in parts."""
     check_acl(params)
     check_encryption(params)
-    if any(params.get(name) is not None for name in _LOCKS):
+    if _LOCKS.intersection(params):
         raise errors.invalid_request("Bucket is missing Object Lock Configuration")
     return Draft(
         headers=headers(params),
@@ -94,7 +98,7 @@ def check_acl(params: Mapping[str, Any]) -> None:
     """With BucketOwnerEnforced, an ACL may only say what holds anyway."""
     if params.get("ACL") not in (None, "private", "bucket-owner-full-control"):
         raise errors.acl_not_supported()
-    if any(params.get(name) is not None for name in _GRANTS):
+    if _GRANTS.intersection(params):
         raise errors.acl_not_supported()
 
 
