@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.conftest import Aws
+from tests.conftest import Aws, Node
 
 Make = Callable[..., Any]
 POLLS_MAX = 2000
+
+
+def new_name() -> str:
+    return f"table-{uuid.uuid4()}"
 
 
 def until(found: Callable[[], Any]) -> Any:
@@ -46,19 +51,29 @@ def key_schema(*key: str) -> list[dict[str, str]]:
     ]
 
 
-@pytest.fixture
-def client(aws: Aws) -> Any:
-    return aws.client("dynamodb")
+@pytest.fixture(scope="session")
+def home(shared_node: Node) -> Aws:
+    """One account for all these tests, for a new client takes a third of a second. Table names
+    are new each time, so that tests do not meet; one that lists them takes an account of its own."""
+    return shared_node.new_account()
+
+
+@pytest.fixture(scope="session")
+def client(home: Aws) -> Any:
+    return home.client("dynamodb")
+
+
+@pytest.fixture(scope="session")
+def resource(home: Aws) -> Any:
+    return home.resource("dynamodb")
 
 
 @pytest.fixture
-def make_table(aws: Aws, client: Any) -> Make:
-    """make_table("pk:S", "sk:N", defines=("g:S",), GlobalSecondaryIndexes=[...]) -> a boto3 Table."""
-    made = []
+def make_table(client: Any, resource: Any) -> Make:
+    """make_table("pk:S", "sk:N", defines=("g:S",), GlobalSecondaryIndexes=[...]): a boto3 Table."""
 
     def make(*key: str, defines: tuple[str, ...] = (), **options: Any) -> Any:
-        name = options.pop("name", f"table-{len(made)}")
-        made.append(name)
+        name = options.pop("name", None) or new_name()
         definitions = [each.partition(":") for each in (*key, *defines)]
         client.create_table(
             TableName=name,
@@ -70,7 +85,7 @@ def make_table(aws: Aws, client: Any) -> Make:
             **({"BillingMode": "PAY_PER_REQUEST"} | options),
         )
         until(lambda: is_active(client, name))
-        return aws.resource("dynamodb").Table(name)
+        return resource.Table(name)
 
     return make
 

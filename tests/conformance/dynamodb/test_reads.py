@@ -73,7 +73,8 @@ def test_pages_of_a_query_fit_together(numbered: Any, forward: bool) -> None:
             break
         options["ExclusiveStartKey"] = page["LastEvaluatedKey"]
     assert [len(page) for page in pages] == [7, 7, 6]
-    assert sum(pages, []) == list(range(20)) if forward else list(range(20))[::-1]
+    found = [number for page in pages for number in page]
+    assert found == (list(range(20)) if forward else list(range(20))[::-1])
 
 
 def test_a_page_that_ends_at_the_limit_has_a_last_key_even_if_nothing_follows(
@@ -94,7 +95,7 @@ def test_a_page_ends_after_1_mb(table: Any) -> None:
         table.put_item(Item={"pk": "p", "sk": number, "x": "x" * 300_000})
     pages = [table.query(KeyConditionExpression=Key("pk").eq("p"), ReturnConsumedCapacity="TOTAL")]
     assert sort_keys(pages[0]) == [0, 1, 2, 3]
-    assert pages[0]["ConsumedCapacity"]["CapacityUnits"] == 147.0
+    assert pages[0]["ConsumedCapacity"]["CapacityUnits"] == 146.5
     rest = table.scan(ExclusiveStartKey=pages[0]["LastEvaluatedKey"], Select="COUNT")
     assert rest["Count"] == 4
     assert "Items" not in rest

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import Aws
 
-from .conftest import Make, index, is_active, key_schema, until
+from .conftest import Make, index, is_active, key_schema, new_name, until
 from .refusals import refused
 
 STRING_ID = [{"AttributeName": "id", "AttributeType": "S"}]
@@ -16,7 +16,7 @@ STRING_ID = [{"AttributeName": "id", "AttributeType": "S"}]
 
 def create(client: Any, **changes: Any) -> Any:
     params = {
-        "TableName": "new-table",
+        "TableName": new_name(),
         "KeySchema": key_schema("id"),
         "AttributeDefinitions": STRING_ID,
         "BillingMode": "PAY_PER_REQUEST",
@@ -26,11 +26,12 @@ def create(client: Any, **changes: Any) -> Any:
     return client.create_table(**params)["TableDescription"]
 
 
-def test_a_new_table_is_being_created_and_then_active(client: Any, aws: Aws) -> None:
+def test_a_new_table_is_being_created_and_then_active(client: Any, home: Aws) -> None:
     made = create(client)
+    name = made["TableName"]
     assert made["TableStatus"] == "CREATING"
-    assert made["TableArn"] == f"arn:aws:dynamodb:us-east-1:{aws.account}:table/new-table"
-    until(lambda: is_active(client, "new-table"))
+    assert made["TableArn"] == f"arn:aws:dynamodb:us-east-1:{home.account}:table/{name}"
+    until(lambda: is_active(client, name))
     table = client.describe_table(TableName=made["TableArn"])["Table"]
     assert table["TableId"] == made["TableId"]
     assert table["KeySchema"] == key_schema("id")
@@ -43,14 +44,15 @@ def test_provisioned_throughput_is_recorded(client: Any) -> None:
     made = create(client, BillingMode=None, ProvisionedThroughput=units)
     assert {**made["ProvisionedThroughput"], **units} == made["ProvisionedThroughput"]
     assert "BillingModeSummary" not in made
-    until(lambda: is_active(client, "new-table"))
+    name = made["TableName"]
+    until(lambda: is_active(client, name))
     more = {"ReadCapacityUnits": 10, "WriteCapacityUnits": 7}
-    client.update_table(TableName="new-table", ProvisionedThroughput=more)
-    until(lambda: is_active(client, "new-table"))
-    throughput = client.describe_table(TableName="new-table")["Table"]["ProvisionedThroughput"]
+    client.update_table(TableName=name, ProvisionedThroughput=more)
+    until(lambda: is_active(client, name))
+    throughput = client.describe_table(TableName=name)["Table"]["ProvisionedThroughput"]
     assert throughput["ReadCapacityUnits"] == 10
     with refused("ValidationException", "will not change"):
-        client.update_table(TableName="new-table", ProvisionedThroughput=more)
+        client.update_table(TableName=name, ProvisionedThroughput=more)
 
 
 @pytest.mark.parametrize(
@@ -118,17 +120,18 @@ def test_a_name_is_taken_once(client: Any, simple: Any) -> None:
 
 
 def test_a_deleted_table_is_gone_with_its_items(client: Any, make_table: Make) -> None:
-    table = make_table("id:S", name="again")
+    name = new_name()
+    table = make_table("id:S", name=name)
     for number in range(30):
         table.put_item(Item={"id": str(number)})
-    answer = client.delete_table(TableName="again")
+    answer = client.delete_table(TableName=name)
     assert answer["TableDescription"]["TableStatus"] == "DELETING"
-    until(lambda: "again" not in client.list_tables()["TableNames"])
-    with refused("ResourceNotFoundException", "Requested resource not found: Table: again"):
-        client.describe_table(TableName="again")
+    until(lambda: name not in client.list_tables()["TableNames"])
+    with refused("ResourceNotFoundException", f"Requested resource not found: Table: {name}"):
+        client.describe_table(TableName=name)
     with refused("ResourceNotFoundException", "Requested resource not found"):
         table.get_item(Key={"id": "1"})
-    assert make_table("id:S", name="again").scan()["Items"] == []
+    assert make_table("id:S", name=name).scan()["Items"] == []
 
 
 def test_a_protected_table_is_not_deleted(client: Any, make_table: Make) -> None:
@@ -140,7 +143,8 @@ def test_a_protected_table_is_not_deleted(client: Any, make_table: Make) -> None
     table.delete()
 
 
-def test_tables_are_listed_by_name_in_pages(client: Any) -> None:
+def test_tables_are_listed_by_name_in_pages(aws: Aws) -> None:
+    client = aws.client("dynamodb")
     for name in ("beta", "alpha", "gamma"):
         create(client, TableName=name)
     first = client.list_tables(Limit=2)
@@ -150,9 +154,11 @@ def test_tables_are_listed_by_name_in_pages(client: Any) -> None:
     assert "LastEvaluatedTableName" not in rest
 
 
-def test_accounts_and_regions_do_not_see_each_others_tables(aws: Aws, simple: Any) -> None:
-    assert aws.in_region("eu-west-1").client("dynamodb").list_tables()["TableNames"] == []
-    assert aws.node.new_account().client("dynamodb").list_tables()["TableNames"] == []
+def test_accounts_and_regions_do_not_see_each_others_tables(
+    aws: Aws, home: Aws, simple: Any
+) -> None:
+    assert home.in_region("eu-west-1").client("dynamodb").list_tables()["TableNames"] == []
+    assert aws.client("dynamodb").list_tables()["TableNames"] == []
 
 
 def test_an_index_that_comes_later_has_the_items_that_were_there(
@@ -216,9 +222,9 @@ def test_tags(client: Any, make_table: Make) -> None:
         client.list_tags_of_resource(ResourceArn=arn + "x")
 
 
-def test_limits_endpoints_and_backups_are_described(client: Any, simple: Any, aws: Aws) -> None:
+def test_limits_endpoints_and_backups_are_described(client: Any, simple: Any, home: Aws) -> None:
     assert client.describe_limits()["TableMaxReadCapacityUnits"] == 40_000
-    assert client.describe_endpoints()["Endpoints"][0]["Address"] in aws.url
+    assert client.describe_endpoints()["Endpoints"][0]["Address"] in home.url
     backups = client.describe_continuous_backups(TableName=simple.name)
     recovery = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
     assert recovery["PointInTimeRecoveryStatus"] == "DISABLED"

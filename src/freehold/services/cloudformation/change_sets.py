@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from msgspec.structs import replace
@@ -16,7 +17,6 @@ from freehold.services.cloudformation.records import ChangeSet, Stack
 from freehold.services.cloudformation.template import changes, parameters, parse, sections, summary
 from freehold.services.cloudformation.template.changes import Side
 from freehold.services.cloudformation.template.plan import Target
-from freehold.services.cloudformation.template.sections import Template
 
 NO_CHANGES = (
     "The submitted information didn't contain changes. "
@@ -49,7 +49,8 @@ async def prepare(call: Call, change_set_id: str) -> None:
         reason = error.message
         await call.write(_fail, change_set_id, reason)
         return
-    await call.write(_complete, change_set_id, prepared)
+    before = await _before(call, stack)
+    await call.write(_complete, change_set_id, prepared, before)
 
 
 async def prepared_again(call: Call, change_set: ChangeSet, stack: Stack) -> Prepared:
@@ -122,7 +123,7 @@ def _fail(call: Call, change_set_id: str, reason: str) -> None:
         store.save_change_set(call.tx, call.scope, change_set)
 
 
-def _complete(call: Call, change_set_id: str, prepared: Prepared) -> None:
+def _complete(call: Call, change_set_id: str, prepared: Prepared, before: Side) -> None:
     found = _load_pending(call, change_set_id)
     if found is None:
         return
@@ -155,18 +156,23 @@ def _complete(call: Call, change_set_id: str, prepared: Prepared) -> None:
         status="CREATE_COMPLETE",
         execution_status="AVAILABLE",
         revision=revision,
-        changes=changes.between(_before(call, stack), after, physical_ids),
+        changes=changes.between(before, after, physical_ids),
     )
     store.save_change_set(call.tx, call.scope, change_set)
 
 
-def _before(call: Call, stack: Stack) -> Side:
+async def _before(call: Call, stack: Stack) -> Side:
     number = stack.revision.number
-    targets: dict[str, Target] = store.list_targets(call.tx, call.scope, stack.id, number)
-    templates = store.load_templates(call.tx, call.scope, stack.id, number)
+    targets: dict[str, Target] = await call.read(
+        lambda inner: store.list_targets(inner.tx, inner.scope, stack.id, number)
+    )
+    templates = await call.read(
+        lambda inner: store.load_templates(inner.tx, inner.scope, stack.id, number)
+    )
     if templates is None:
         return Side()
-    template: Template = sections.read(parse.parse(templates.processed or templates.original))
+    text = templates.processed or templates.original
+    template = sections.read(await asyncio.to_thread(parse.parse, text))
     return Side(
         targets=targets,
         resources=template.resources,

@@ -56,10 +56,16 @@ async def prepare(
     previous: dict[str, Given] | None,
     stack_name: str,
     stack_arn: str,
+    acknowledged: list[str] | None = None,
 ) -> Prepared:
-    """Everything that can be known of a stack before it is made."""
-    document = await asyncio.to_thread(parse.parse, text)
-    sections.check_document(document)
+    """Everything that can be known of a stack before it is made.
+
+    `acknowledged` are the capabilities of a request that makes the stack directly: templates which
+    transforms rewrite then need to be acknowledged, too.
+    """
+    document = await read(text)
+    if acknowledged is not None and needs_auto_expand(document):
+        summary.check_capabilities(["CAPABILITY_AUTO_EXPAND"], acknowledged)
     transformed = bool(sections.transforms(document)) or _includes(document)
     values, processed = await _process(call, document, given, previous, stack_name, stack_arn)
     template = sections.read(processed)
@@ -77,6 +83,14 @@ async def prepare(
         typed=typed,
         plan=built,
     )
+
+
+async def read(text: str) -> Document:
+    """The document of a template, of the form that holds before transforms. Off the event loop:
+    a megabyte of YAML takes a second."""
+    document = await asyncio.to_thread(parse.parse, text)
+    sections.check_document(document)
+    return document
 
 
 async def prepare_processed(

@@ -12,6 +12,7 @@ from freehold.services.dynamodb import store, tags
 from freehold.services.dynamodb.addressing import table_arn
 from freehold.services.dynamodb.service import service
 
+_POLL_S = 0.05
 _PLAIN = (
     "AttributeDefinitions",
     "BillingMode",
@@ -60,12 +61,10 @@ class TableResource:
         return _made(call, name, properties)
 
     @staticmethod
-    def delete(call: Call, made: Made) -> None:
-        try:
-            call.invoke_within("dynamodb", "DeleteTable", {"TableName": made.physical_id})
-        except AwsError as error:
-            if error.code != "ResourceNotFoundException":
-                raise
+    async def delete(call: Call, made: Made) -> None:
+        """Done when the table is gone: its name must be free again for what follows."""
+        while await call.write(_is_deleting, made):
+            await call.node.clock.sleep(_POLL_S)
 
     @staticmethod
     def settled(call: Call, made: Made) -> Made | None:
@@ -84,6 +83,17 @@ class TableResource:
                 {"TableName": table.name, "TimeToLiveSpecification": specification},
             )
         return made
+
+
+def _is_deleting(call: Call, made: Made) -> bool:
+    """Whether there is still something to wait for, after asking for the deletion if need be."""
+    scope = Scope(call.account, call.region)
+    table = store.load_table(call.tx, scope, made.physical_id)
+    if table is None:
+        return False
+    if table.status == "ACTIVE":
+        call.invoke_within("dynamodb", "DeleteTable", {"TableName": table.name})
+    return True
 
 
 def _refuse_unknown(properties: dict[str, Any]) -> None:

@@ -35,7 +35,7 @@ async def create_function(call: Call, params: Params) -> Params:
     target = names.parse(call, params["FunctionName"])
     layers = await call.read(_prepare_new, target, params)
     interpreter_of(call, params["Runtime"])
-    await check_role(call, params["Role"])
+    await check_role(call, target, params["Role"])
     package = await code.take(call, params["Code"])
     return await call.write(_create, target, params, package, layers)
 
@@ -66,7 +66,7 @@ async def update_function_configuration(call: Call, params: Params) -> Params:
         interpreter_of(call, params["Runtime"])
     if "Role" in params:
         await call.read(_require_pass_role, params["Role"])
-        await check_role(call, params["Role"])
+        await check_role(call, target, params["Role"])
     shown = await call.write(_update_configuration, target, params)
     await call.node.part(Runtime).forget(target.function_arn)
     return shown
@@ -126,12 +126,16 @@ async def delete_function(call: Call, params: Params) -> Params:
 
 @service.task("settle")
 def settle(call: Call, payload: Params) -> None:
-    """Finish a creation or update: the function is ready to run."""
+    """Finish a creation or update: the function is ready to run, or cannot be."""
     function = store.load_function(call.tx, call.scope, payload["name"])
     if function is None:
         return
-    note = interpreter_of(call, function.latest.runtime)
-    latest = rules.settled(function.latest, note)
+    try:
+        found = call.node.part(Runtime).interpreter(function.latest.runtime)
+    except RuntimeUnavailable as error:
+        latest = rules.failed(function.latest, str(error))
+    else:
+        latest = rules.settled(function.latest, found.note)
     store.save_function(call.tx, call.scope, replace(function, latest=latest))
 
 
@@ -166,7 +170,7 @@ def interpreter_of(call: Call, runtime: str) -> str:
         raise errors.invalid(f"The runtime {runtime} cannot be run here: {error}") from error
 
 
-async def check_role(call: Call, role: str) -> None:
+async def check_role(call: Call, target: Target, role: str) -> None:
     """Raise unless Lambda can assume the role, which it finds out by doing it."""
     if role.split(":")[4] != call.account:
         raise AwsError(
@@ -175,7 +179,11 @@ async def check_role(call: Call, role: str) -> None:
     params = {"RoleArn": role, "RoleSessionName": "awslambda"}
     try:
         await call.invoke(
-            "sts", "AssumeRole", params, principal=principal.service("lambda.amazonaws.com")
+            "sts",
+            "AssumeRole",
+            params,
+            principal=principal.service("lambda.amazonaws.com"),
+            source_arn=target.function_arn,
         )
     except AwsError as error:
         if error.code not in ("AccessDenied", "NoSuchEntity", "ValidationError"):

@@ -35,7 +35,9 @@ class LambdaHost:
         call = self._call(spec, _LAMBDA)
         params = {"RoleArn": spec.role_arn, "RoleSessionName": _session_name(spec)}
         try:
-            answer = await call.invoke("sts", "AssumeRole", params, principal=_LAMBDA)
+            answer = await call.invoke(
+                "sts", "AssumeRole", params, principal=_LAMBDA, source_arn=spec.arn
+            )
         except AwsError as error:
             log.warning("the role of %s cannot be assumed: %s", spec.arn, error)
             return {}

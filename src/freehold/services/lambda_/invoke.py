@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -16,7 +14,7 @@ from freehold.kernel.call import Call
 from freehold.kernel.errors import AwsError
 from freehold.kernel.node import Node
 from freehold.kernel.service import Access
-from freehold.kv.keys import Scope
+from freehold.kv import Transaction
 from freehold.runtime.contract import (
     CodeRefused,
     FunctionSpec,
@@ -70,7 +68,7 @@ async def invoke(call: Call, params: Params) -> Params:
     if kind == "Event":
         await call.write(_accept_event, target, payload)
         return {"StatusCode": 202, "Payload": b""}
-    chosen = await call.read(choose, target)
+    chosen = await chosen_for(call.node, target)
     if kind == "DryRun":
         return {"StatusCode": 204, "Payload": b""}
     invocation = Invocation(
@@ -91,39 +89,48 @@ async def invoke(call: Call, params: Params) -> Params:
     }
 
 
-def choose(call: Call, target: Target) -> Chosen:
+async def chosen_for(node: Node, target: Target) -> Chosen:
+    """`choose` in a transaction of its own, the cheapest there is: every invocation does this."""
+    if node.store.inline:
+        return node.store.read_inline(lambda tx: choose(node, tx, target))
+    return await node.store.read(lambda tx: choose(node, tx, target))
+
+
+def choose(node: Node, tx: Transaction, target: Target) -> Chosen:
     """The version that an invocation of the target runs; an alias with weights may differ each
     time."""
-    raw = store.load_function_bytes(call.tx, target.scope, target.name)
+    raw = store.load_function_bytes(tx, target.scope, target.name)
     if raw is None:
         raise errors.no_function(target.arn)
     latest = _chosen_latest(target.account, target.region, raw)
     version = target.qualifier
     if version and version != LATEST and not version.isdecimal():
-        alias = store.load_alias(call.tx, target.scope, target.name, version)
+        alias = store.load_alias(tx, target.scope, target.name, version)
         if alias is None:
             raise errors.no_function(target.arn)
-        draw = int.from_bytes(call.node.chance.bytes(7), "big") / 2**56 if alias.weights else 0.0
+        draw = int.from_bytes(node.chance.bytes(7), "big") / 2**56 if alias.weights else 0.0
         version = rules.version_of(alias, draw)
     if version in ("", LATEST):
         return latest
-    raw = store.load_version_bytes(call.tx, target.scope, target.name, int(version))
+    raw = store.load_version_bytes(tx, target.scope, target.name, int(version))
     if raw is None:
         raise errors.no_function(target.arn)
-    return Chosen(
-        _spec_of_version(target.account, target.region, target.name, raw), latest.reserved
-    )
+    spec = _spec_of_version(target.account, target.region, target.name, raw)
+    return Chosen(spec, latest.reserved)
 
 
 async def run(node: Node, chosen: Chosen, invocation: Invocation) -> Outcome:
     """Run one event within the function's and the account's concurrency."""
-    with _running(node).one_more(chosen):
-        try:
-            outcome = await node.part(Runtime).invoke(chosen.spec, invocation)
-        except RuntimeUnavailable as error:
-            raise errors.unavailable(str(error)) from error
-        except CodeRefused as error:
-            raise AwsError("InvalidZipFileException", str(error), Type="User") from error
+    running = _running(node)
+    running.begin(chosen)
+    try:
+        outcome = await node.part(Runtime).invoke(chosen.spec, invocation)
+    except RuntimeUnavailable as error:
+        raise errors.unavailable(str(error)) from error
+    except CodeRefused as error:
+        raise AwsError("InvalidZipFileException", str(error), Type="User") from error
+    finally:
+        running.end(chosen)
     if len(outcome.payload) > RESPONSE_BYTES_MAX:
         return msgspec.structs.replace(outcome, error="Unhandled", payload=_RESPONSE_TOO_LARGE)
     return outcome
@@ -140,7 +147,7 @@ async def run_event(call: Call, payload: Params) -> None:
     target = names.parse(call, payload["arn"])
     try:
         retries_max, age_s_max = await call.read(_patience, target)
-        chosen = await call.read(choose, target)
+        chosen = await chosen_for(call.node, target)
         invocation = Invocation(
             request_id=payload["request_id"],
             payload=payload["payload"],
@@ -164,7 +171,7 @@ async def run_event(call: Call, payload: Params) -> None:
 
 
 def _accept_event(call: Call, target: Target, payload: bytes) -> None:
-    choose(call, target)
+    choose(call.node, call.tx, target)
     event = {
         "arn": target.arn,
         "payload": payload,
@@ -262,40 +269,34 @@ def _spec(account: str, region: str, name: str, known: Configuration) -> Functio
 
 class Running:
     """How many invocations run on this node now: what runs dies with the process, so this is no
-    state."""
+    state. Functions with a reserved concurrency count for themselves, all others for their
+    account."""
 
     def __init__(self) -> None:
-        self._of_function: dict[str, int] = {}
-        self._of_account: dict[Scope, int] = {}
+        self._counts: dict[str, int] = {}
 
-    @contextmanager
-    def one_more(self, chosen: Chosen) -> Iterator[None]:
-        """Count one invocation while it lasts; TooManyRequestsException if there is no room for
-        it."""
-        spec = chosen.spec
-        if chosen.reserved is not None:
-            reason = "ReservedFunctionConcurrentInvocationLimitExceeded"
-            with _counted(self._of_function, spec.arn, chosen.reserved, reason):
-                yield
+    def begin(self, chosen: Chosen) -> None:
+        """Count one more; TooManyRequestsException if there is no room for it."""
+        key = self._key(chosen)
+        count = self._counts.get(key, 0)
+        if chosen.reserved is None:
+            if count >= rules.CONCURRENCY_OF_ACCOUNT:
+                raise errors.throttled("ConcurrentInvocationLimitExceeded")
+        elif count >= chosen.reserved:
+            raise errors.throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
+        self._counts[key] = count + 1
+
+    def end(self, chosen: Chosen) -> None:
+        key = self._key(chosen)
+        count = self._counts[key] - 1
+        if count:
+            self._counts[key] = count
         else:
-            reason = "ConcurrentInvocationLimitExceeded"
-            place = Scope(spec.account, spec.region)
-            with _counted(self._of_account, place, rules.CONCURRENCY_OF_ACCOUNT, reason):
-                yield
+            del self._counts[key]
 
-
-@contextmanager
-def _counted(counts: dict[Any, int], key: Any, limit: int, reason: str) -> Iterator[None]:
-    count = counts.get(key, 0)
-    if count >= limit:
-        raise errors.throttled(reason)
-    counts[key] = count + 1
-    try:
-        yield
-    finally:
-        counts[key] -= 1
-        if not counts[key]:
-            del counts[key]
+    def _key(self, chosen: Chosen) -> str:
+        spec = chosen.spec
+        return spec.arn if chosen.reserved is not None else f"{spec.account} {spec.region}"
 
 
 def _running(node: Node) -> Running:

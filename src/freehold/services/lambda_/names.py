@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -60,6 +61,11 @@ def target(call: Call, params: Params) -> Target:
 
 
 def parse(call: Call, text: str, qualifier: str = "") -> Target:
+    return _parsed(call.account, call.region, text, qualifier)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(account_here: str, region_here: str, text: str, qualifier: str) -> Target:
     found = _NAME.fullmatch(text)
     if found is None:
         raise errors.invalid(f"Invalid function name: {text}")
@@ -69,15 +75,15 @@ def parse(call: Call, text: str, qualifier: str = "") -> Target:
             f"Value '{name}' at 'functionName' failed to satisfy constraint: Member must have "
             f"length less than or equal to {NAME_CHARS_MAX}"
         )
-    if region is not None and region != call.region:
-        raise errors.elsewhere(region, call.region)
+    if region is not None and region != region_here:
+        raise errors.elsewhere(region, region_here)
     if named_qualifier and qualifier and named_qualifier != qualifier:
         raise errors.invalid(
             "The derived qualifier from the function name does not match the specified qualifier."
         )
     return Target(
-        account=account or call.account,
-        region=call.region,
+        account=account or account_here,
+        region=region_here,
         name=name,
         qualifier=named_qualifier or qualifier,
     )

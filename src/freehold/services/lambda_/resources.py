@@ -120,7 +120,9 @@ class Function:
     def settled(call: Call, made: Made) -> Made | None:
         """None until the function may be used."""
         params = {"FunctionName": made.physical_id}
-        known = call.invoke_within("lambda", "GetFunctionConfiguration", params)
+        known = call.invoke_within("lambda", "GetFunction", params)["Configuration"]
+        if known["State"] == "Failed":
+            raise AwsError("NotStabilized", known["StateReason"])
         busy = known["State"] == "Pending" or known.get("LastUpdateStatus") == "InProgress"
         return None if busy else made
 

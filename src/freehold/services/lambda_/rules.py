@@ -174,6 +174,19 @@ def settled(known: Configuration, note: str) -> Configuration:
     )
 
 
+def failed(known: Configuration, reason: str) -> Configuration:
+    """A configuration whose runtime went away before it was ready."""
+    return replace(
+        known,
+        state="Failed",
+        state_reason=reason,
+        state_reason_code="InvalidRuntime",
+        update_status="Failed",
+        update_reason=reason,
+        update_reason_code="InvalidRuntime",
+    )
+
+
 def check_changes(params: Params) -> None:
     """The rules of UpdateFunctionConfiguration that need nothing but the request."""
     _check_settings(params)

@@ -81,6 +81,29 @@ def delete_function_concurrency(call: Call, params: Params) -> None:
     store.save_function(call.tx, call.scope, replace(function, reserved_concurrency=None))
 
 
+@service.operation(
+    "GetFunctionCodeSigningConfig",
+    reads=True,
+    access=names.on_function("GetFunctionCodeSigningConfig"),
+)
+def get_function_code_signing_config(call: Call, params: Params) -> Params:
+    """No function has one: putting one is refused."""
+    target = names.unqualified(call, params)
+    return {"FunctionName": find.function(call, target).name}
+
+
+@service.operation(
+    "GetRuntimeManagementConfig",
+    reads=True,
+    access=names.on_function("GetRuntimeManagementConfig"),
+)
+def get_runtime_management_config(call: Call, params: Params) -> Params:
+    """Always Auto, the default: runtimes are as new as the machine's interpreters."""
+    target = names.target(call, params)
+    find.ensure_qualifier(call, target)
+    return {"UpdateRuntimeOn": "Auto", "FunctionArn": target.arn}
+
+
 @service.operation("GetAccountSettings", reads=True)
 def get_account_settings(call: Call, params: Params) -> Params:
     usage = store.load_usage(call.tx, call.scope)

@@ -145,7 +145,7 @@ async def _answer(
     )
     invocation = Invocation(request_id=call.request_id, payload=payload, invoked_arn=target.arn)
     try:
-        chosen = await call.read(invoke.choose, target)
+        chosen = await invoke.chosen_for(call.node, target)
         outcome = await invoke.run(call.node, chosen, invocation)
     except AwsError as error:
         throttled = error.code == "TooManyRequestsException"

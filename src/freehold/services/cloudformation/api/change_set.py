@@ -27,7 +27,7 @@ from freehold.services.cloudformation.api.stack import (
 from freehold.services.cloudformation.operations import Options
 from freehold.services.cloudformation.records import ChangeSet, Revision, Stack, Templates
 from freehold.services.cloudformation.service import service
-from freehold.services.cloudformation.template import parse, sections
+from freehold.services.cloudformation.template import sections
 
 Params = dict[str, Any]
 
@@ -54,8 +54,7 @@ async def create_change_set(call: Call, params: Params) -> Params:
         raise errors.stack_missing(params["StackName"])
     options = await options_of(call, params, previous=found)
     text = await _text(call, params, found)
-    document = parse.parse(text)
-    sections.check_document(document)
+    document = await prepare.read(text)
     if not sections.transforms(document):
         # Without a transform everything is known now, and said at once.
         prepare.check_deployable(call, sections.read(document), options.capabilities)

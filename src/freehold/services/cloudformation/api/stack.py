@@ -24,7 +24,6 @@ from freehold.services.cloudformation import (
 from freehold.services.cloudformation.operations import Options
 from freehold.services.cloudformation.records import Stack
 from freehold.services.cloudformation.service import service
-from freehold.services.cloudformation.template import parse, summary
 
 Params = dict[str, Any]
 
@@ -47,7 +46,6 @@ async def create_stack(call: Call, params: Params) -> Params:
     text = await fetch.template_text(call, params)
     if text is None:
         raise errors.one_template()
-    check_expansion(text, options)
     stack_id = call.new_id()
     prepared = await prepare.prepare(
         call,
@@ -56,6 +54,7 @@ async def create_stack(call: Call, params: Params) -> Params:
         previous=None,
         stack_name=name,
         stack_arn=operations.stack_arn(call, name, stack_id),
+        acknowledged=options.capabilities,
     )
     prepare.check_deployable(call, prepared.template, options.capabilities)
 
@@ -84,7 +83,6 @@ async def update_stack(call: Call, params: Params) -> Params:
         text = await call.read(original_template, stack)
     if text is None:
         raise errors.one_template()
-    check_expansion(text, options)
     prepared = await prepare.prepare(
         call,
         text,
@@ -92,6 +90,7 @@ async def update_stack(call: Call, params: Params) -> Params:
         previous=stack.revision.parameters,
         stack_name=stack.name,
         stack_arn=stack.arn,
+        acknowledged=options.capabilities,
     )
     prepare.check_deployable(call, prepared.template, options.capabilities)
 
@@ -248,12 +247,6 @@ def check_name(name: str) -> None:
             f"1 validation error detected: Value '{name}' at 'stackName' failed to satisfy "
             f"constraint: Member must have length less than or equal to {_NAME_CHARS_MAX}"
         )
-
-
-def check_expansion(text: str, options: Options) -> None:
-    """Templates that transforms rewrite are made directly only by who says so."""
-    if prepare.needs_auto_expand(parse.parse(text)):
-        summary.check_capabilities(["CAPABILITY_AUTO_EXPAND"], options.capabilities)
 
 
 async def options_of(

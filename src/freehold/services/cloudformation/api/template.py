@@ -11,7 +11,7 @@ from freehold.kernel.errors import not_implemented
 from freehold.services.cloudformation import access, errors, fetch, find, prepare, store
 from freehold.services.cloudformation.api.stack import original_template
 from freehold.services.cloudformation.service import service
-from freehold.services.cloudformation.template import parse, plan, schema, sections, summary
+from freehold.services.cloudformation.template import plan, schema, sections, summary
 from freehold.services.cloudformation.template.functions import text_of
 from freehold.services.cloudformation.template.parse import Document
 
@@ -58,8 +58,7 @@ async def get_template_summary(call: Call, params: Params) -> Params:
         text = await call.read(original_template, stack)
     if text is None:
         raise errors.one_template()
-    document = parse.parse(text)
-    sections.check_document(document)
+    document = await prepare.read(text)
     resources = await prepare.resources_of(call, document)
     capabilities, reason = _capabilities(document, resources)
     metadata = document.get("Metadata")
@@ -83,8 +82,7 @@ async def validate_template(call: Call, params: Params) -> Params:
     text = await fetch.template_text(call, params)
     if text is None:
         raise errors.one_template()
-    document = parse.parse(text)
-    sections.check_document(document)
+    document = await prepare.read(text)
     if not sections.transforms(document):
         template = sections.read(document)
         plan.check_references(template)

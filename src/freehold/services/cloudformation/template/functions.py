@@ -53,6 +53,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     zones: tuple[str, ...] = ()
     imports: Imports | None = None
     lookup: Lookup | None = None
+    # Whether the template has asked for AWS::LanguageExtensions.
+    extended: bool = True
 
 
 def evaluate(value: Any, env: Environment) -> Any:
@@ -316,6 +318,7 @@ def _find_in_map(argument: Any, env: Environment) -> Any:
     if found is not None:
         return found
     if len(argument) == 4 and isinstance(argument[3], dict) and "DefaultValue" in argument[3]:
+        _check_extended("DefaultValue of Fn::FindInMap", env)
         return evaluate(argument[3]["DefaultValue"], env)
     if mapping is None:
         raise errors.template_error(
@@ -389,13 +392,20 @@ def _cidr(argument: Any, env: Environment) -> Any:
 
 
 def _to_json_string(argument: Any, env: Environment) -> Any:
+    _check_extended("Fn::ToJsonString", env)
     value = evaluate(argument, env)
     if is_pending(value):
         return {"Fn::ToJsonString": value}
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
+def _check_extended(name: str, env: Environment) -> None:
+    if not env.extended:
+        raise errors.template_error(f"{name} needs the transform AWS::LanguageExtensions")
+
+
 def _length(argument: Any, env: Environment) -> Any:
+    _check_extended("Fn::Length", env)
     value = evaluate(argument, env)
     if isinstance(value, list):
         return len(value)

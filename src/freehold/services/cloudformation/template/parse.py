@@ -168,7 +168,7 @@ def _take_key(top: _Open, event: Any) -> None:
         raise errors.template_format(
             f"Duplicate key: {event.value} (line {mark.line + 1}, column {mark.column + 1})"
         )
-    if event.value == "<<" and event.style is None:
+    if event.value == "<<" and not event.style:
         raise _malformed(event)
     top.key = event.value
 
@@ -197,7 +197,7 @@ def _scalar(event: Any) -> Any:
     tag = _own_tag(event)
     if tag is not None:
         return _tagged(tag, event.value, event)
-    if event.style is not None or event.tag == "tag:yaml.org,2002:str":
+    if event.style or event.tag == "tag:yaml.org,2002:str":
         return event.value
     return _plain(event.value)
 

@@ -11,6 +11,7 @@ import msgspec
 from freehold.services.cloudformation import errors
 from freehold.services.cloudformation.template import conditions, functions
 from freehold.services.cloudformation.template.functions import NO_VALUE, Environment, Imports
+from freehold.services.cloudformation.template.schema import schema
 from freehold.services.cloudformation.template.sections import POLICIES, Template
 
 
@@ -48,7 +49,7 @@ def build(template: Template, env: Environment, types: dict[str, str]) -> Plan:
     Exports that `env.imports` does not know yet count as empty: look at its `missing` before use.
     """
     check_references(template)
-    env = msgspec.structs.replace(env, mappings=template.mappings)
+    env = msgspec.structs.replace(env, mappings=template.mappings, extended=template.extended)
     env = conditions.decide(template.conditions, template.rules, env, types)
     present = {
         name: resource
@@ -57,6 +58,7 @@ def build(template: Template, env: Environment, types: dict[str, str]) -> Plan:
     }
     env = msgspec.structs.replace(env, resource_names=frozenset(present))
     targets = {name: _target(name, resource, env) for name, resource in present.items()}
+    _check_attributes(targets)
     check_acyclic({name: target.depends_on for name, target in targets.items()})
     outputs = _outputs(template, env)
     imports = env.imports or Imports({})
@@ -185,6 +187,22 @@ def _raise_unresolved(unresolved: list[str], section: str) -> None:
         raise errors.template_format(
             f"Unresolved resource dependencies [{names}] in the {section} block of the template"
         )
+
+
+def _check_attributes(targets: Mapping[str, Target]) -> None:
+    """Raise for an Fn::GetAtt of what the other resource's type does not have."""
+    for target in targets.values():
+        for name, attribute in functions.pending_references(target.properties):
+            if attribute is None or targets[name].type in _ANY_ATTRIBUTE:
+                continue
+            described = schema(targets[name].type)
+            if described is not None and not described.has_attribute(attribute):
+                raise errors.template_error(
+                    f"resource {name} does not support attribute type {attribute} in Fn::GetAtt"
+                )
+
+
+_ANY_ATTRIBUTE = ("AWS::CloudFormation::CustomResource", "AWS::CloudFormation::Stack")
 
 
 def _sub_references(argument: Any) -> Iterator[tuple[str, str | None]]:
