@@ -14,7 +14,7 @@ from freehold.kernel import endpoints
 from freehold.kernel.call import Call
 from freehold.kernel.errors import AwsError, not_implemented
 from freehold.kernel.service import Access, Params
-from freehold.services.s3 import access, errors, lifecycle, owners, store
+from freehold.services.s3 import access, errors, events, lifecycle, owners, store
 from freehold.services.s3.api.buckets import check_ownership, forget_website
 from freehold.services.s3.records import Bucket, PublicAccessBlock
 from freehold.services.s3.rules import cors, expiry, notifications, policies, tags, website
@@ -362,6 +362,7 @@ def put_bucket_notification_configuration(call: Call, params: Params) -> None:
     if any(value is not None for value in document.values()):
         store.save_configuration(call.tx, bucket, "notification", document)
         store.save_bucket(call.tx, replace(bucket, has_notifications=True))
+        events.announce(call, bucket, document)
     else:
         store.delete_configuration(call.tx, bucket, "notification")
         store.save_bucket(call.tx, replace(bucket, has_notifications=False))
