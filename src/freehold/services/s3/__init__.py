@@ -16,7 +16,7 @@ What deliberately differs from AWS:
   refuses them then.
 """
 
-from freehold.services.s3 import api, lifecycle, resources, sites, tasks
+from freehold.services.s3 import api, lifecycle, posting, resources, sites, tasks
 from freehold.services.s3.service import service
 
-__all__ = ["api", "lifecycle", "resources", "service", "sites", "tasks"]
+__all__ = ["api", "lifecycle", "posting", "resources", "service", "sites", "tasks"]

@@ -50,7 +50,8 @@ def _put(call: Call, params: Params, draft: Draft, received: Received) -> dict[s
     )
     contents.adopt(call, received)
     saved = versions.put(call, bucket, params["Key"], made, received.small, params)
-    events.happened(call, bucket, "ObjectCreated:Put", params["Key"], saved)
+    event = "ObjectCreated:Post" if call.operation == "PostObject" else "ObjectCreated:Put"
+    events.happened(call, bucket, event, params["Key"], saved)
     return {
         "ETag": f'"{saved.etag}"',
         "ServerSideEncryption": "AES256",
