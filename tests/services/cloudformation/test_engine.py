@@ -3,50 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from typing import Any
 
 import pytest
 
 from freehold.kernel.errors import AwsError
-from tests.services.cloudformation.conftest import Cloud
-
-
-def template(resources: dict[str, Any], **sections: Any) -> str:
-    return json.dumps({"Resources": resources, **sections})
-
-
-def queue(name: str, **attributes: Any) -> dict[str, Any]:
-    properties = {"QueueName": name, **attributes.pop("Properties", {})}
-    return {"Type": "AWS::SQS::Queue", "Properties": properties, **attributes}
-
-
-def topic(name: str, shown: Any, **attributes: Any) -> dict[str, Any]:
-    properties = {"TopicName": name, "DisplayName": shown}
-    return {"Type": "AWS::SNS::Topic", "Properties": properties, **attributes}
-
+from tests.services.cloudformation.conftest import Cloud, queue, run, template, topic
 
 CHAIN = {
     "A": queue("a"),
     "B": topic("b", {"Fn::GetAtt": ["A", "Arn"]}),
     "C": queue("c", DependsOn="B"),
 }
-
-
-def run(test: Any) -> Any:
-    """Run a coroutine test: every one has its own loop, and leaves no task behind."""
-
-    def wrapped(cloud: Cloud) -> None:
-        async def body() -> None:
-            try:
-                await asyncio.wait_for(test(cloud), 20)
-            finally:
-                await cloud.crash()
-
-        asyncio.run(body())
-
-    wrapped.__name__, wrapped.__doc__ = test.__name__, test.__doc__
-    return wrapped
 
 
 @run
