@@ -81,7 +81,7 @@ class Slow:
         assert thing is not None
         thing["asked"] = thing.get("asked", 0) + 1
         _things.save(call.tx, call.scope, thing, made.physical_id)
-        return made if thing["asked"] >= 3 else None
+        return made if thing["asked"] >= 3 and made.physical_id != "never" else None
 
     @staticmethod
     async def delete(call: Call, made: Made) -> None:
@@ -122,15 +122,34 @@ class BytesBody:
         yield self.content
 
 
+class LeapingClock(SystemClock):
+    """The system's clock, ahead of it by as much as it was advanced; nobody sleeps for long."""
+
+    ahead_s = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.ahead_s
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(min(seconds, 0.01))
+
+    def advance(self, seconds: float) -> None:
+        self.ahead_s += seconds
+
+
 class Cloud:
     """The node, and its operations by name."""
 
     def __init__(self, directory: Path) -> None:
         self.store = MemoryStore()
+        # Words that cannot be shown from now on, and a clock that only runs ahead.
+        self.unwell: set[str] = set()
+        self.clock = LeapingClock()
+        recorded = type("Recorded", (Recorded,), {"update": self._update, "create": self._create})
         self.queues = Service("sqs", package="tests")
         self.queues.resource_type("AWS::SQS::Queue")(Recorded)
         self.topics = Service("sns", package="tests")
-        self.topics.resource_type("AWS::SNS::Topic")(Recorded)
+        self.topics.resource_type("AWS::SNS::Topic")(recorded)
         self.slow = Service("slow", package="tests")
         self.slow.resource_type("AWS::Slow::Thing")(Slow)
         # What S3 holds, and what the one function there is was told, in order.
@@ -154,12 +173,22 @@ class Cloud:
                 "lambda": lambda: functions,
             },
             directory=None,  # type: ignore[arg-type]
-            clock=SystemClock(),
+            clock=self.clock,
             chance=SeededChance(1),
             settings=Settings(account=ACCOUNT),
         )
         self.worker = Worker(self.node)
         self.working: asyncio.Task[None] | None = None
+
+    def _create(self, call: Call, wanted: Wanted) -> Made:
+        if "crash" in self.unwell:
+            raise RuntimeError("a mistake of ours")
+        return Recorded.create(call, wanted)
+
+    def _update(self, call: Call, wanted: Wanted, made: Made) -> Made:
+        if wanted.properties["DisplayName"] in self.unwell:
+            raise AwsError("Unwell", "not now")
+        return Recorded.update(call, wanted, made)
 
     def _object(self, call: Call, params: dict[str, Any]) -> dict[str, Any]:
         found = self.objects.get((params["Bucket"], params["Key"]))

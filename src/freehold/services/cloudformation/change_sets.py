@@ -47,7 +47,7 @@ async def prepare(call: Call, change_set_id: str) -> None:
         handlers.check_types(call.node, summary.resource_types(prepared.template.resources))
     except AwsError as error:
         reason = error.message
-        await call.write(_fail, change_set_id, reason)
+        await call.write(fail, change_set_id, reason)
         return
     before = await _before(call, stack)
     await call.write(_complete, change_set_id, prepared, before)
@@ -116,7 +116,8 @@ def _load_pending(call: Call, change_set_id: str) -> tuple[ChangeSet, Stack, str
     return change_set, stack, templates.original
 
 
-def _fail(call: Call, change_set_id: str, reason: str) -> None:
+def fail(call: Call, change_set_id: str, reason: str) -> None:
+    """A change set that cannot be worked out stays, and says why."""
     found = _load_pending(call, change_set_id)
     if found is not None:
         change_set = replace(found[0], status="FAILED", status_reason=reason)
@@ -138,10 +139,10 @@ def _complete(call: Call, change_set_id: str, prepared: Prepared, before: Side) 
         try:
             operations.check_retyping(call, stack, prepared.plan)
         except AwsError as error:
-            _fail(call, change_set_id, error.message)
+            fail(call, change_set_id, error.message)
             return
         if not operations.differs(call, stack, prepared, options):
-            _fail(call, change_set_id, NO_CHANGES)
+            fail(call, change_set_id, NO_CHANGES)
             return
     after = Side(
         targets=prepared.plan.targets,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from freehold.services.cloudformation.progress import NO_ECHO
 from freehold.services.cloudformation.records import ChangeSet, Event, Resource, Revision, Stack
 
-NO_ECHO = "****"
 _NOT_CHECKED = {"StackDriftStatus": "NOT_CHECKED"}
 _RESOURCE_NOT_CHECKED = {"StackResourceDriftStatus": "NOT_CHECKED"}
 
