@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from freehold.blobs import Blobs
-from freehold.config import Config
+from freehold.config import Config, environment
 from freehold.gateway.dispatch import Gateway
-from freehold.server.http1 import Server
 from freehold.kernel.chance import Chance, SystemChance
 from freehold.kernel.clock import Clock, SystemClock
 from freehold.kernel.node import Node
 from freehold.kernel.service import Service
 from freehold.kernel.tasks import Worker
 from freehold.kv import Store
+from freehold.runtime.engine import Runtime
+from freehold.server.http1 import Server
 
 # By botocore's names. A service is imported when it is first called.
 SERVICES = {
@@ -45,8 +46,11 @@ class DataInUse(RuntimeError):
 class RunningNode:
     """A node that serves. Make one with `start`; end it with `stop`."""
 
-    def __init__(self, node: Node, server: Server, worker: Worker, lock: int) -> None:
+    def __init__(
+        self, node: Node, server: Server, worker: Worker, runtime: Runtime, lock: int
+    ) -> None:
         self.node = node
+        self.runtime = runtime
         self.url = node.settings.endpoint_url
         self._server = server
         self._worker = worker
@@ -59,6 +63,7 @@ class RunningNode:
         self._working.cancel()
         await self._worker.stop()
         await asyncio.gather(self._working, return_exceptions=True)
+        await self.runtime.close()
         self.node.store.close()
         os.close(self._lock)
 
@@ -69,6 +74,7 @@ async def start(
     """Open the data directory, make the account on first start, listen and work."""
     from freehold.services.iam.accounts import ensure_account
     from freehold.services.iam.directory import Directory
+    from freehold.services.lambda_.host import LambdaHost
 
     config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = _lock(config.data)
@@ -88,13 +94,25 @@ async def start(
         settings=config.settings(host, port),
     )
     gateway.append(Gateway(node))
+    runtime = Runtime(
+        directory=config.data.resolve() / "runtime",
+        blob_path=node.blobs.path,
+        host=LambdaHost(node),
+        clock=clock,
+        chance=chance,
+        endpoint_url=node.settings.endpoint_url,
+        platform=gateway[0].handle,
+        environment=environment(),
+        isolation=config.isolation,
+    )
+    node.add_part(runtime)
     now = clock.now()
     await store.write(lambda tx: ensure_account(tx, config.account, chance=chance, now=now))
     worker = Worker(node)
     if not config.store:
         await worker.reclaim()
     _write_address(config.data, node.settings.endpoint_url)
-    return RunningNode(node, server, worker, lock)
+    return RunningNode(node, server, worker, runtime, lock)
 
 
 def services() -> dict[str, Callable[[], Service]]:

@@ -50,5 +50,14 @@ def release(call: Call, kind: str, name: str) -> None:
     _endpoints.delete(call.tx, _GLOBAL, kind, name)
 
 
+def url(call: Call, kind: str, name: str) -> str:
+    """Where clients reach a name: its host, with this node's scheme and port."""
+    settings = call.node.settings
+    scheme, _, rest = settings.endpoint_url.partition("://")
+    _, colon, port = rest.partition("/")[0].rpartition(":")
+    place = f":{port}" if colon and port.isdigit() else ""
+    return f"{scheme}://{name}.{kind}.{call.region}.{settings.domain}{place}"
+
+
 def find(tx: Transaction, kind: str, name: str) -> Endpoint | None:
     return _endpoints.load(tx, _GLOBAL, kind, name)

@@ -118,11 +118,11 @@ class Worker:
         with self._node.store.bell(_due.space.prefix(_NOWHERE)) as bell:
             while True:
                 try:
-                    wait_s = await self._run_due()
+                    until = await self._run_due()
                 except StoreError:
                     log.exception("the store is unavailable; tasks wait")
-                    wait_s = 1.0
-                await self._wait(bell, wait_s)
+                    until = self._node.clock.now() + 1.0
+                await self._wait(bell, until)
 
     async def stop(self) -> None:
         """Cancel what runs; it is due again when its lease ends, or at the next start."""
@@ -130,31 +130,35 @@ class Worker:
             running.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
 
-    async def _wait(self, bell: Any, wait_s: float) -> None:
+    async def _wait(self, bell: Any, until: float) -> None:
         ring = asyncio.ensure_future(bell.wait())
-        timer = asyncio.ensure_future(self._node.clock.sleep(wait_s))
+        timer = asyncio.ensure_future(self._sleep(until))
         try:
             await asyncio.wait((ring, timer), return_when=asyncio.FIRST_COMPLETED)
         finally:
             ring.cancel()
             timer.cancel()
 
+    async def _sleep(self, until: float) -> None:
+        await self._node.clock.sleep(until - self._node.clock.now())
+
     async def _run_due(self) -> float:
-        """Start what is due; return how many seconds until there may be more."""
+        """Start what is due; return when there may be more. It is a time and not a pause, because
+        the clock may be turned while this waits for the store."""
         room = RUNNING_MAX - len(self._running)
         if room <= 0:
             await asyncio.wait(self._running.values(), return_when=asyncio.FIRST_COMPLETED)
-            return 0.0
+            return self._node.clock.now()
         # Tasks that run here but have not yet been leased are still listed: look past them.
         limit = room + len(self._running)
         listed = await self._node.store.read(lambda tx: list(_due.list(tx, _NOWHERE, limit=limit)))
         now = self._node.clock.now()
         for (due_ms, name), task in listed:
             if due_ms > now * 1000:
-                return min(due_ms / 1000 - now, SILENCE_S_MAX)
+                return float(min(due_ms / 1000, now + SILENCE_S_MAX))
             if name not in self._running:
                 self._start(due_ms, name, task)
-        return 0.0 if len(listed) == limit else SILENCE_S_MAX
+        return now if len(listed) == limit else now + SILENCE_S_MAX
 
     def _start(self, due_ms: int, name: str, task: Task) -> None:
         running = asyncio.create_task(self._run_one(due_ms, name, task))

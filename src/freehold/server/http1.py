@@ -13,7 +13,7 @@ import logging
 import socket
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
@@ -95,7 +95,7 @@ class Server:
             connection.close_when_idle()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(5):
-                while self.connections:
+                while self.connections:  # noqa: ASYNC110 - once in a node's life
                     await asyncio.sleep(0.02)
         for connection in list(self.connections):
             connection.abort()
@@ -264,14 +264,16 @@ class Connection(asyncio.Protocol):
         if length == 0:
             return
         expects = request.headers.get("expect", "").lower() == "100-continue"
+        streamed = expects or length is None or length > self._limits.whole_body_bytes
         self._body = RequestBody(
             length,
-            self._pause_reading,
+            # Nobody reads a body that is handed on whole: pausing it would be for ever.
+            self._pause_reading if streamed else _never_pause,
             self._resume_reading,
             self._send_continue if expects else None,
         )
         request.body = self._body
-        if expects or length is None or length > self._limits.whole_body_bytes:
+        if streamed:
             self._handed_on = True
             self._hand_on(request)
 
@@ -483,13 +485,17 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
 
+def _never_pause() -> None:
+    """What a body calls that is collected until it is whole."""
+
+
 class _Refused(Exception):
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)
         self.status = status
 
 
-async def _pieces(body: Any) -> AsyncIterator[Any]:
+async def _pieces(body: Any) -> AsyncGenerator[Any, None]:
     async for piece in body:
         yield piece
 

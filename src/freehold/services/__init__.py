@@ -1,0 +1,1 @@
+"""One package for each AWS service, named as botocore names it."""

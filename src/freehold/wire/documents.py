@@ -69,6 +69,10 @@ class Documents:
         holder.append(compiled)
         return compiled
 
+    def body_reader(self, shape: Shape, names: frozenset[str] | None) -> Convert:
+        """Like `reader`, of the members of these names: a body cannot give what is read elsewhere."""
+        return self.reader(shape) if names is None else self._structure_reader(shape, names)
+
     def writer(self, shape: Shape) -> Convert | None:
         """A function from a value to what the encoder takes, or None where that is the value itself."""
         if shape.get("document") or self._keeps_json:
@@ -90,10 +94,11 @@ class Documents:
         holder.append(compiled)
         return compiled
 
-    def _structure_reader(self, shape: Shape) -> Convert:
+    def _structure_reader(self, shape: Shape, names: frozenset[str] | None = None) -> Convert:
         members = {
             member.wire_name(name): (name, self.reader(member))
             for name, member in shape.members.items()
+            if names is None or name in names
         }
         is_union = bool(shape.get("union"))
 

@@ -1,4 +1,4 @@
-"""Event streams: messages of headers and a payload, each with two checksums (application/vnd.amazon.eventstream).
+"""Event streams: messages of headers and a payload, with two checksums (application/vnd.amazon.eventstream).
 
 A message: total length (4 bytes), headers' length (4), CRC-32 of those eight (4), headers, payload,
 CRC-32 of all before it (4). A header: length of its name (1), name, type (1), value.
@@ -70,7 +70,7 @@ def _encode_header(name: str, value: Any) -> bytes:
             else b"\x05" + struct.pack(">q", value)
         )
     if isinstance(value, float):
-        return head + b"\x08" + struct.pack(">q", int(value * 1000))
+        return head + b"\x08" + struct.pack(">q", round(value * 1000))
     raise TypeError(f"an event's header cannot hold a {type(value).__name__}")
 
 
@@ -102,5 +102,7 @@ def _decode_value(raw: bytes, position: int, kind: int) -> tuple[Any, int]:
             raise EventStreamError("a header's value ends early")
         return (value if kind == 6 else value.decode()), position + 2 + size
     if kind == 9:
+        if len(raw) < position + 16:
+            raise EventStreamError("a header's value ends early")
         return raw[position : position + 16], position + 16
     raise EventStreamError(f"a header of unknown type {kind}")

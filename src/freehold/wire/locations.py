@@ -10,7 +10,9 @@ from freehold.wire.messages import WireError, WireRequest, WireResponse
 from freehold.wire.scalars import text_reader, text_writer
 from freehold.wire.shapes import Shape
 
-LOCATIONS = ("uri", "querystring", "header", "headers", "statusCode")
+REQUEST_LOCATIONS = ("uri", "querystring", "header", "headers")
+# Where an answer's member can be besides the body; a label or a query has no meaning in an answer.
+ANSWER_LOCATIONS = ("header", "headers", "statusCode")
 _MALFORMED = "SerializationException"
 _TIMESTAMP_FORMS = {"header": "rfc822", "uri": "iso8601", "querystring": "iso8601"}
 
@@ -20,18 +22,13 @@ WriteResponse = Callable[[Any, WireResponse], None]
 
 def compile_request_reader(shape: Shape) -> list[ReadRequest]:
     """Functions that read the members outside the body into params."""
-    literal_names = {
-        member.wire_name(name)
-        for name, member in shape.members.items()
-        if member.get("location") == "querystring" and member.type != "map"
-    }
     readers = []
     for name, member in shape.members.items():
         location = member.get("location")
         if location == "uri":
             readers.append(_label_reader(name, member))
         elif location == "querystring":
-            readers.append(_query_reader(name, member, literal_names))
+            readers.append(_query_reader(name, member))
         elif location == "header":
             readers.append(_header_reader(name, member))
         elif location == "headers":
@@ -68,7 +65,7 @@ def _label_reader(name: str, member: Shape) -> ReadRequest:
     return read
 
 
-def _query_reader(name: str, member: Shape, literal_names: set[str]) -> ReadRequest:
+def _query_reader(name: str, member: Shape) -> ReadRequest:
     wire_name = member.wire_name(name)
     if member.type == "list":
         item = _scalar(member.member("member"), "querystring")
@@ -82,11 +79,11 @@ def _query_reader(name: str, member: Shape, literal_names: set[str]) -> ReadRequ
     if member.type == "map":
         is_multiple = member.member("value").type == "list"
 
+        # The whole query, with what other members read of it (Smithy's vector
+        # ServersPutAllQueryParamsInMap).
         def read_map(request: WireRequest, params: dict[str, Any]) -> None:
             found: dict[str, Any] = {}
             for key, text in request.query:
-                if key in literal_names:
-                    continue
                 if is_multiple:
                     found.setdefault(key, []).append(text)
                 else:
@@ -161,7 +158,7 @@ def _header_writer(name: str, member: Shape) -> WriteResponse:
                 pieces = [convert(inner) for inner in value]
                 if quotes:
                     pieces = [_quote(piece) for piece in pieces]
-                response.headers.append((wire_name, ", ".join(pieces)))
+                response.headers.append((wire_name, header_text(", ".join(pieces))))
 
         return write_list
     convert = text_writer(member, timestamp_form="rfc822")
@@ -179,7 +176,7 @@ def _prefix_writer(name: str, member: Shape) -> WriteResponse:
 
     def write(result: Any, response: WireResponse) -> None:
         for key, text in (result.get(name) or {}).items():
-            response.headers.append((header_text(prefix + key), header_text(text)))
+            response.headers.append((prefix + _header_name(key), header_text(text)))
 
     return write
 
@@ -200,6 +197,11 @@ def header_text(text: str) -> str:
         character if character.isprintable() or character == "\t" else quote(character)
         for character in text
     )
+
+
+def _header_name(key: str) -> str:
+    """A key that is safe in a header's name: nothing in it can end the name."""
+    return quote(key, safe="!#$%&'*+^`|~")
 
 
 def _quote(piece: str) -> str:
@@ -227,7 +229,7 @@ def _split_list(text: str) -> list[str]:
 
 
 def _quoted(text: str, position: int) -> tuple[str, int]:
-    piece = []
+    piece: list[str] = []
     while position < len(text):
         character = text[position]
         if character == '"':

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 import orjson
 
-from freehold.wire import cbor, locations, query, s3_names, xml
+from freehold.wire import cbor, events, locations, query, s3_names, xml
 from freehold.wire.documents import Documents, _Timestamp
 from freehold.wire.messages import WireError, WireRequest, WireResponse
 from freehold.wire.shapes import Shape
@@ -17,6 +18,7 @@ Parse = Callable[[WireRequest], dict[str, Any]]
 Serialize = Callable[[Any, str], WireResponse]
 
 _EMPTY_JSON = b"{}"
+_JSON_DEPTH_SURE = 128
 
 
 class Codec(Protocol):
@@ -54,20 +56,14 @@ class _Json:
         return lambda request: read(_load_json(request.body))
 
     def serializer(self, name: str, operation: dict[str, Any], output: Shape | None) -> Serialize:
-        headers = [self._content_type]
+        content_type = self._content_type
         if output is None:
-            return lambda result, request_id: WireResponse(headers=headers, body=_EMPTY_JSON)
-        stream = _event_stream_member(output)
-        if stream is not None:
-            return _event_stream_serializer(self._documents, stream)
-        write = self._documents.writer(output)
-        if write is None:
-            return lambda result, request_id: WireResponse(
-                headers=headers, body=orjson.dumps(result)
-            )
-        return lambda result, request_id: WireResponse(
-            headers=headers, body=orjson.dumps(write(result))
-        )
+            return lambda result, request_id: WireResponse(headers=[content_type], body=_EMPTY_JSON)
+        write = _json_document(self._documents, output)
+        if _event_stream_member(output) is not None:
+            compile_document = partial(_json_document, self._documents)
+            return _event_stream_serializer(output, compile_document, self._content_type[1])
+        return lambda result, request_id: WireResponse(headers=[content_type], body=write(result))
 
     def error(
         self, code: str, message: str, shape: Shape | None, members: dict[str, Any], request_id: str
@@ -76,9 +72,8 @@ class _Json:
         document |= _error_document(self._documents, message, shape, members)
         response = WireResponse(headers=[self._content_type], body=orjson.dumps(document))
         if self._is_query_compatible:
-            query_code = _query_code(code, shape)
-            fault = "Receiver" if shape is not None and shape.get("fault") else "Sender"
-            response.headers.append(("x-amzn-query-error", f"{query_code};{fault}"))
+            query_error = f"{_query_code(code, shape)};{_fault(shape)}"
+            response.headers.append(("x-amzn-query-error", query_error))
         return response
 
 
@@ -110,12 +105,17 @@ class _Cbor:
 
     def serializer(self, name: str, operation: dict[str, Any], output: Shape | None) -> Serialize:
         if output is None:
-            headers = self._headers[1:]
-            return lambda result, request_id: WireResponse(headers=headers, body=b"")
-        write = self._documents.writer(output) or _same
+            return lambda result, request_id: WireResponse(headers=self._headers[1:], body=b"")
+        write = self._document(output)
+        if _event_stream_member(output) is not None:
+            return _event_stream_serializer(output, self._document, "application/cbor")
         return lambda result, request_id: WireResponse(
-            headers=self._headers, body=cbor.dumps(write(result), _Timestamp)
+            headers=list(self._headers), body=write(result)
         )
+
+    def _document(self, shape: Shape) -> Callable[[Any], bytes]:
+        write = self._documents.writer(shape) or _same
+        return lambda value: cbor.dumps(write(value), _Timestamp)
 
     def error(
         self, code: str, message: str, shape: Shape | None, members: dict[str, Any], request_id: str
@@ -124,7 +124,8 @@ class _Cbor:
         document |= _error_document(self._documents, message, shape, members)
         headers = list(self._headers)
         if self._is_query_compatible:
-            headers.append(("x-amzn-query-error", f"{_query_code(code, shape)};Sender"))
+            query_error = f"{_query_code(code, shape)};{_fault(shape)}"
+            headers.append(("x-amzn-query-error", query_error))
         return WireResponse(headers=headers, body=cbor.dumps(document, _Timestamp))
 
 
@@ -139,9 +140,10 @@ class _RestJson:
         return _rest_parser(input_shape, self._body_parser(input_shape))
 
     def _body_parser(self, shape: Shape) -> Callable[[bytes], Any] | None:
-        if not _has_body(shape):
+        if not _has_body(shape, locations.REQUEST_LOCATIONS):
             return None
-        read = self._documents.reader(_body_shape(shape))
+        names = _body_names(shape, locations.REQUEST_LOCATIONS)
+        read = self._documents.body_reader(_body_shape(shape), names)
         return lambda body: read(_load_json(body)) if body else None
 
     def serializer(self, name: str, operation: dict[str, Any], output: Shape | None) -> Serialize:
@@ -159,15 +161,17 @@ class _RestJson:
                 status,
                 self._content_type,
                 None,
-                _event_stream_writer(self._documents, stream),
+                _event_stream_writer(
+                    stream, partial(_json_document, self._documents), "application/json"
+                ),
             )
         return _rest_serializer(output, status, self._content_type, self._body_writer(output))
 
     def _body_writer(self, shape: Shape) -> Callable[[Any], bytes] | None:
-        if not _has_body(shape):
+        if not _has_body(shape, locations.ANSWER_LOCATIONS):
             return None
         write = self._documents.writer(_body_shape(shape)) or _same
-        names = _body_names(shape)
+        names = _body_names(shape, locations.ANSWER_LOCATIONS)
         if names is None:
             return lambda value: orjson.dumps(write(value))
         return lambda result: orjson.dumps(
@@ -179,7 +183,9 @@ class _RestJson:
     ) -> WireResponse:
         document = _error_document(self._documents, message, shape, members)
         headers = [self._content_type, ("x-amzn-ErrorType", code)]
-        return WireResponse(headers=headers, body=orjson.dumps(document))
+        response = WireResponse(headers=headers, body=orjson.dumps(document))
+        _put_error_headers(response, shape, members)
+        return response
 
 
 class _RestXml:
@@ -197,7 +203,7 @@ class _RestXml:
         return _rest_parser(input_shape, self._body_parser(input_shape))
 
     def _body_parser(self, shape: Shape) -> Callable[[bytes], Any] | None:
-        if not _has_body(shape):
+        if not _has_body(shape, locations.REQUEST_LOCATIONS):
             return None
         read = self._readers.reader(_body_shape(shape))
         return lambda body: read(xml.parse(body)) if body else None
@@ -213,12 +219,15 @@ class _RestXml:
                 status,
                 self._content_type,
                 None,
-                _event_stream_writer(self._documents, stream),
+                _event_stream_writer(stream, self._event_document, "text/xml"),
             )
         return _rest_serializer(output, status, self._content_type, self._body_writer(name, output))
 
+    def _event_document(self, shape: Shape) -> Callable[[Any], bytes]:
+        return _xml_document(self._writers, shape.get("locationName") or shape.name, None, shape)
+
     def _body_writer(self, name: str, shape: Shape) -> Callable[[Any], bytes] | None:
-        if not _has_body(shape):
+        if not _has_body(shape, locations.ANSWER_LOCATIONS):
             return None
         if self._is_s3 and name in s3_names.BARE:
             return self._bare_writer(shape)
@@ -226,10 +235,8 @@ class _RestXml:
         root = s3_names.ROOTS.get(name) if self._is_s3 else None
         if root is None:
             root = target.get("locationName") or target.name
-        write = self._writers.content(target)
-        names = _body_names(shape)
         namespace = target.get("xmlNamespace") or self._namespace
-        return _xml_body(root, namespace, write, names)
+        return _xml_document(self._writers, root, namespace, target)
 
     def _bare_writer(self, shape: Shape) -> Callable[[Any], bytes]:
         ((member_name, member),) = shape.members.items()
@@ -246,19 +253,20 @@ class _RestXml:
     def error(
         self, code: str, message: str, shape: Shape | None, members: dict[str, Any], request_id: str
     ) -> WireResponse:
-        parts = [f"<Code>{xml.escape(code)}</Code><Message>{xml.escape(message)}</Message>"]
-        for key, value in members.items():
-            if value is not None:
-                parts.append(f"<{key}>{xml.escape(str(value))}</{key}>")
-        inner = "".join(parts)
+        inner = (
+            f"<Code>{xml.escape(code)}</Code><Message>{xml.escape(message)}</Message>"
+            f"{_error_elements(self._writers, shape, members)}"
+        )
         if self._is_s3:
             body = f"<Error>{inner}<RequestId>{request_id}</RequestId></Error>"
         else:
             body = (
-                f"<ErrorResponse><Error><Type>Sender</Type>{inner}</Error>"
+                f"<ErrorResponse><Error><Type>{_fault(shape)}</Type>{inner}</Error>"
                 f"<RequestId>{request_id}</RequestId></ErrorResponse>"
             )
-        return WireResponse(headers=[self._content_type], body=(_XML_HEAD + body).encode())
+        response = WireResponse(headers=[self._content_type], body=(_XML_HEAD + body).encode())
+        _put_error_headers(response, shape, members)
+        return response
 
 
 class _Query:
@@ -288,7 +296,6 @@ class _Query:
         write = None if output is None else self._writers.content(output)
         namespace = f' xmlns="{xml.escape(self._namespace)}"' if self._namespace else ""
         head = f"{_XML_HEAD}<{name}Response{namespace}>"
-        headers = [self._content_type]
 
         def serialize(result: Any, request_id: str) -> WireResponse:
             out = [head]
@@ -302,24 +309,22 @@ class _Query:
                 f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>"
                 f"</{name}Response>"
             )
-            return WireResponse(headers=headers, body="".join(out).encode())
+            return WireResponse(headers=[self._content_type], body="".join(out).encode())
 
         return serialize
 
     def error(
         self, code: str, message: str, shape: Shape | None, members: dict[str, Any], request_id: str
     ) -> WireResponse:
-        fault = "Receiver" if shape is not None and shape.get("fault") else "Sender"
         namespace = f' xmlns="{xml.escape(self._namespace)}"' if self._namespace else ""
-        out = [
-            f"{_XML_HEAD}<ErrorResponse{namespace}><Error><Type>{fault}</Type>"
+        body = (
+            f"{_XML_HEAD}<ErrorResponse{namespace}><Error><Type>{_fault(shape)}</Type>"
             f"<Code>{xml.escape(_query_code(code, shape))}</Code>"
             f"<Message>{xml.escape(message)}</Message>"
-        ]
-        if shape is not None:
-            self._writers.content(shape)(members, out)
-        out.append(f"</Error><RequestId>{request_id}</RequestId></ErrorResponse>")
-        return WireResponse(headers=[self._content_type], body="".join(out).encode())
+            f"{_error_elements(self._writers, shape, members)}</Error>"
+            f"<RequestId>{request_id}</RequestId></ErrorResponse>"
+        )
+        return WireResponse(headers=[self._content_type], body=body.encode())
 
 
 class _Ec2(_Query):
@@ -345,7 +350,8 @@ class _Ec2(_Query):
     ) -> WireResponse:
         body = (
             f"{_XML_HEAD}<Response><Errors><Error><Code>{xml.escape(_query_code(code, shape))}</Code>"
-            f"<Message>{xml.escape(message)}</Message></Error></Errors>"
+            f"<Message>{xml.escape(message)}</Message>"
+            f"{_error_elements(self._writers, shape, members)}</Error></Errors>"
             f"<RequestID>{request_id}</RequestID></Response>"
         )
         return WireResponse(headers=[self._content_type], body=body.encode())
@@ -360,6 +366,7 @@ _CODECS: dict[str, Callable[[dict[str, Any], bool], Codec]] = {
     "ec2": _Ec2,
 }
 
+_EVENT_STREAM = ("Content-Type", "application/vnd.amazon.eventstream")
 _XML_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
@@ -368,8 +375,8 @@ def form_pairs(body: bytes) -> list[tuple[str, str]]:
         return parse_qsl(
             body.decode(),
             keep_blank_values=True,
+            errors="strict",
             max_num_fields=query.PARAMETERS_MAX,
-            strict_parsing=False,
         )
     except (UnicodeDecodeError, ValueError) as error:
         raise WireError("MalformedQueryString", "The request's form cannot be read") from error
@@ -402,7 +409,7 @@ def _payload_reader(
         streams = bool(member.get("streaming"))
         return lambda body: body if streams or body else None
     if member.type == "string":
-        return lambda body: body.decode() if body else None
+        return lambda body: _decoded(body) if body else None
     assert parse_body is not None
     return parse_body
 
@@ -447,32 +454,32 @@ def _rest_serializer(
     return serialize
 
 
-def _xml_body(
-    root: str, namespace: Any, write: xml.Write, names: frozenset[str] | None
+def _xml_document(
+    writers: xml.XmlWriters, root: str, namespace: Any, shape: Shape
 ) -> Callable[[Any], bytes]:
     if isinstance(namespace, dict):
         prefix = f":{namespace['prefix']}" if namespace.get("prefix") else ""
-        attribute = f' xmlns{prefix}="{xml.escape(namespace["uri"])}"'
+        declaration = f' xmlns{prefix}="{xml.escape(namespace["uri"])}"'
     else:
-        attribute = f' xmlns="{xml.escape(namespace)}"' if namespace else ""
-    head, end = f"{_XML_HEAD}<{root}{attribute}>", f"</{root}>"
+        declaration = f' xmlns="{xml.escape(namespace)}"' if namespace else ""
+    head, end = f"{_XML_HEAD}<{root}{declaration}", f"</{root}>"
+    attributes, content = writers.attributes(shape), writers.content(shape)
 
-    def write_body(value: Any) -> bytes:
-        out = [head]
-        if names is not None:
-            value = {key: inner for key, inner in value.items() if key in names}
-        write(value, out)
+    def write_document(value: Any) -> bytes:
+        out = [f"{head}{attributes(value)}>" if attributes else f"{head}>"]
+        content(value, out)
         out.append(end)
         return "".join(out).encode()
 
-    return write_body
+    return write_document
 
 
-def _has_body(shape: Shape) -> bool:
+def _has_body(shape: Shape, elsewhere: tuple[str, ...]) -> bool:
+    """Whether the body is a document; `elsewhere` are the locations outside of it."""
     payload = shape.get("payload")
     if payload:
         return shape.members[payload].type not in ("blob", "string")
-    return any(not member.get("location") for member in shape.members.values())
+    return bool(_body_names(shape, elsewhere))
 
 
 def _body_shape(shape: Shape) -> Shape:
@@ -481,20 +488,44 @@ def _body_shape(shape: Shape) -> Shape:
     return shape.members[payload] if payload else shape
 
 
-def _body_names(shape: Shape) -> frozenset[str] | None:
+def _body_names(shape: Shape, elsewhere: tuple[str, ...]) -> frozenset[str] | None:
     """The members that go into the body; None where the payload is the body."""
     if shape.get("payload"):
         return None
-    return frozenset(name for name, member in shape.members.items() if not member.get("location"))
+    return frozenset(
+        name for name, member in shape.members.items() if member.get("location") not in elsewhere
+    )
+
+
+def _decoded(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise WireError("SerializationException", "The request body is not UTF-8") from error
 
 
 def _load_json(body: bytes) -> Any:
     if not body:
         return {}
     try:
-        return orjson.loads(body)
+        document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise WireError("SerializationException", "The request body is not valid JSON") from error
+    if body.count(b"{") + body.count(b"[") > _JSON_DEPTH_SURE:
+        # orjson reads 1024 levels and writes 254: what goes deeper could never be answered, and
+        # readers would exhaust the stack.
+        try:
+            orjson.dumps(document)
+        except orjson.JSONEncodeError as error:
+            raise WireError("SerializationException", "The request body is too deep") from error
+    return document
+
+
+def _json_document(documents: Documents, shape: Shape) -> Callable[[Any], bytes]:
+    write = documents.writer(shape)
+    if write is None:
+        return orjson.dumps
+    return lambda value: orjson.dumps(write(value))
 
 
 def _error_document(
@@ -503,14 +534,39 @@ def _error_document(
     name = "message"
     document: dict[str, Any] = {}
     if shape is not None:
+        body_names = _body_names(shape, locations.ANSWER_LOCATIONS) or frozenset()
         names = shape.members
         name = next((n for n in names if n.lower() == "message"), "message")
         name = names[name].wire_name(name) if name in names else name
-        known = {key: value for key, value in members.items() if key in names}
+        known = {key: value for key, value in members.items() if key in body_names}
         write = documents.writer(shape)
         document = write(known) if write else known
         members = {key: value for key, value in members.items() if key not in names}
     return {**members, **document, name: message}
+
+
+def _error_elements(writers: xml.XmlWriters, shape: Shape | None, members: dict[str, Any]) -> str:
+    """An error's members; those that the model does not know are text (S3 has many)."""
+    out: list[str] = []
+    if shape is not None:
+        writers.content(shape)(members, out)
+    names = {} if shape is None else shape.members
+    for key, value in members.items():
+        if value is not None and key not in names:
+            out.append(f"<{key}>{xml.escape(str(value))}</{key}>")
+    return "".join(out)
+
+
+def _put_error_headers(
+    response: WireResponse, shape: Shape | None, members: dict[str, Any]
+) -> None:
+    if shape is not None and members:
+        for write in locations.compile_response_writer(shape):
+            write(members, response)
+
+
+def _fault(shape: Shape | None) -> str:
+    return "Receiver" if shape is not None and shape.get("fault") else "Sender"
 
 
 def _query_code(code: str, shape: Shape | None) -> str:
@@ -526,28 +582,39 @@ def _event_stream_member(output: Shape) -> tuple[str, Shape] | None:
 
 
 def _event_stream_writer(
-    documents: Documents, stream: tuple[str, Shape]
+    stream: tuple[str, Shape],
+    compile_document: Callable[[Shape], Callable[[Any], bytes]],
+    content_type: str,
 ) -> Callable[[Any, WireResponse], None]:
-    from freehold.wire.events import compile_event_writer
-
     name, member = stream
-    write_event = compile_event_writer(documents, member)
+    write_event = events.compile_event_writer(member, compile_document, content_type)
 
     def write(result: Any, response: WireResponse) -> None:
-        response.headers.append(("Content-Type", "application/vnd.amazon.eventstream"))
+        response.headers.append(_EVENT_STREAM)
         response.body = result[name]
         response.events = write_event
 
     return write
 
 
-def _event_stream_serializer(documents: Documents, stream: tuple[str, Shape]) -> Serialize:
-    write = _event_stream_writer(documents, stream)
+def _event_stream_serializer(
+    output: Shape, compile_document: Callable[[Shape], Callable[[Any], bytes]], content_type: str
+) -> Serialize:
+    """For RPC protocols, whose other members travel in the stream too."""
+    stream = _event_stream_member(output)
+    assert stream is not None
+    name, member = stream
+    write_event = events.compile_event_writer(
+        member, compile_document, content_type, initial=output
+    )
 
     def serialize(result: Any, request_id: str) -> WireResponse:
-        response = WireResponse(headers=[])
-        write(result, response)
-        return response
+        initial = {key: value for key, value in result.items() if key != name}
+        return WireResponse(
+            headers=[_EVENT_STREAM],
+            body=events.opened_by(initial, result[name]),
+            events=write_event,
+        )
 
     return serialize
 

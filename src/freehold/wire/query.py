@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +13,11 @@ from freehold.wire.shapes import Shape
 DEPTH_MAX = 32
 PARAMETERS_MAX = 20_000
 
+_INDEX = re.compile(r"[0-9]{1,9}")
+
 Tree = dict[str, Any]
-_LEAF = ""
+# No part of a name holds a dot, so no form can name this.
+_LEAF = "."
 
 
 def tree(pairs: list[tuple[str, str]]) -> Tree:
@@ -92,8 +96,8 @@ class QueryReaders:
         def read(node: Tree) -> list[Any]:
             if node.get(_LEAF) == "" and len(node) == 1:
                 return []
-            # Older clients leave the name of the member out, or call it "member" whatever the model says.
-            items = node if flat else node.get(item_name, node.get("member", node))
+            # Older clients leave the member's name out, or call it "member" whatever the model says.
+            items: Any = node if flat else node.get(item_name, node.get("member", node))
             return [convert(items[index]) for index in _indexes(items)]
 
         return read
@@ -118,7 +122,7 @@ class QueryReaders:
 
 
 def _indexes(items: Tree) -> list[str]:
-    return sorted((key for key in items if key.isascii() and key.isdigit()), key=int)
+    return sorted((key for key in items if _INDEX.fullmatch(key)), key=int)
 
 
 def _leaf(node: Tree) -> str:

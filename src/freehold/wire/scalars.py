@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,10 @@ from freehold.wire import timestamps
 from freehold.wire.messages import WireError
 from freehold.wire.shapes import Shape
 
-_INTEGERS = {"integer": 32, "long": 64}
+_INTEGERS = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
+# Python reads more than these: underscores, other scripts' digits, "nan" in any case.
+_INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
+_FLOAT = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|NaN|-?Infinity", re.ASCII)
 
 
 def text_reader(shape: Shape, *, timestamp_form: str, malformed: str) -> Callable[[str], Any]:
@@ -52,12 +56,15 @@ def text_writer(shape: Shape, *, timestamp_form: str) -> Callable[[Any], str]:
 
 
 def _read(kind: str, form: str, text: str) -> Any:
+    text = text.strip()
     if kind in _INTEGERS:
-        number = int(text)
-        if number.bit_length() >= _INTEGERS[kind] and number != -(2 ** (_INTEGERS[kind] - 1)):
-            raise ValueError("out of range")
-        return number
+        low, high = _INTEGERS[kind]
+        if _INTEGER.fullmatch(text) is None or not low <= int(text) <= high:
+            raise ValueError("not an integer of this size")
+        return int(text)
     if kind in ("float", "double"):
+        if _FLOAT.fullmatch(text) is None:
+            raise ValueError("not a number")
         return float(text)
     if kind == "boolean":
         lowered = text.lower()

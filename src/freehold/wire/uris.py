@@ -6,18 +6,42 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from freehold.wire.messages import WireError
+
 Router = Callable[
     [str, str, "list[tuple[str, str]]", Mapping[str, str]], "tuple[str, dict[str, str]] | None"
 ]
 
 
+def compile_router(documents: dict[str, Any], shapes: dict[str, Any]) -> Router:
+    """Return a function (method, raw path, query, headers) -> (operation, labels), or None.
+
+    Literal segments go before labels, labels before greedy ones; at one path, the operation whose
+    literal query and required members the request fits best. WireError InvalidURI if a label is not
+    UTF-8.
+    """
+    root = _Node()
+    for name, document in documents.items():
+        _add(root, _Route(name, document, shapes), document["http"]["method"])
+
+    def route(
+        method: str, path: str, query: list[tuple[str, str]], headers: Mapping[str, str]
+    ) -> tuple[str, dict[str, str]] | None:
+        trimmed = path[1:] if path.startswith("/") else path
+        segments = trimmed.split("/") if trimmed else []
+        return _find(root, segments, [], method, dict(query), headers)
+
+    return route
+
+
 class _Route:
-    """One operation's URI: literal query parameters, and what its required members need to be there."""
+    """One operation's URI: its literal query, and what its required members need to be there."""
 
     def __init__(self, name: str, document: dict[str, Any], shapes: dict[str, Any]) -> None:
         self.name = name
         path, _, query = document["http"]["requestUri"].partition("?")
         self.segments = path.strip("/").split("/") if path.strip("/") else []
+        self.labels = [part[1:-1].rstrip("+") for part in self.segments if part.startswith("{")]
         pairs = parse_qsl(query, keep_blank_values=True)
         # Clients that know operations by this one send it; others need not.
         self.id = next((value for key, value in pairs if key == "x-id"), None)
@@ -35,118 +59,144 @@ class _Route:
             for n, m in members
             if n in required and m.get("location") == "header"
         ]
-        self.is_deprecated = bool(document.get("deprecated"))
+        self.is_current = not document.get("deprecated")
 
-    def score(self, query: Mapping[str, str], headers: Mapping[str, str]) -> tuple[int, ...] | None:
-        """How well the request fits, or None; the highest wins."""
+    def fit(self, query: Mapping[str, str], headers: Mapping[str, str]) -> tuple[int, ...] | None:
+        """How well a request fits, or None; the highest wins."""
         for key, value in self.literals:
             if key not in query or (value and query[key] != value):
                 return None
-        has_queries = sum(name in query for name in self.queries)
-        has_headers = sum(name in headers for name in self.headers)
-        missing = len(self.queries) - has_queries + len(self.headers) - has_headers
+        given = 0
+        for name in self.queries:
+            given += name in query
+        for name in self.headers:
+            given += name in headers
         return (
-            # A request that lacks something required still means its only candidate.
-            -missing,
+            # DELETE ?analytics without its id means an analytics configuration, not the bucket.
             len(self.literals),
-            has_queries + has_headers,
-            0 if self.is_deprecated else 1,
+            # A request that lacks something required still means its only candidate.
+            given - len(self.queries) - len(self.headers),
+            given,
+            self.is_current,
+            self.id is not None and query.get("x-id") == self.id,
         )
 
 
+class _Choice:
+    """The operations of one path and method."""
+
+    __slots__ = ("by_literal", "plain")
+
+    def __init__(self) -> None:
+        self.plain: list[_Route] = []
+        self.by_literal: dict[str, list[_Route]] = {}
+
+    def add(self, route: _Route) -> None:
+        if route.literals:
+            self.by_literal.setdefault(route.literals[0][0], []).append(route)
+        else:
+            self.plain.append(route)
+
+    def fittest(self, query: Mapping[str, str], headers: Mapping[str, str]) -> _Route | None:
+        if self.by_literal:
+            special = [route for key in query for route in self.by_literal.get(key, ())]
+            found = _fittest(special, query, headers)
+            if found is not None:
+                return found
+        return _fittest(self.plain, query, headers)
+
+
 class _Node:
-    __slots__ = ("greedy", "label", "literals", "routes")
+    __slots__ = ("choices", "greedy", "label", "literals")
 
     def __init__(self) -> None:
         self.literals: dict[str, _Node] = {}
         self.label: _Node | None = None
-        self.greedy: list[tuple[list[str], _Node]] = []
-        self.routes: dict[str, list[tuple[_Route, list[str]]]] = {}
-
-
-def compile_router(documents: dict[str, Any], shapes: dict[str, Any]) -> Router:
-    """Return a function (method, raw path, query, headers) -> (operation, labels), or None for no match."""
-    root = _Node()
-    for name, document in documents.items():
-        _add(root, _Route(name, document, shapes), document["http"]["method"])
-
-    def route(
-        method: str, path: str, query: list[tuple[str, str]], headers: Mapping[str, str]
-    ) -> tuple[str, dict[str, str]] | None:
-        trimmed = path[1:] if path.startswith("/") else path
-        segments = trimmed.split("/") if trimmed else []
-        best: tuple[tuple[int, ...], _Route, dict[str, str]] | None = None
-        by_key = dict(query)
-        for found, values in _match(root, segments, method):
-            for candidate, names in found.routes[method]:
-                score = candidate.score(by_key, headers)
-                if score is None:
-                    continue
-                if candidate.id is not None and by_key.get("x-id") == candidate.id:
-                    score = (*score, 1)
-                if best is None or score > best[0]:
-                    best = (score, candidate, dict(zip(names, values, strict=True)))
-            if best is not None:
-                break
-        return (best[1].name, best[2]) if best else None
-
-    return route
+        self.greedy: _Node | None = None
+        self.choices: dict[str, _Choice] = {}
 
 
 def _add(root: _Node, route: _Route, method: str) -> None:
     node = root
-    names = []
     for segment in route.segments:
         if segment.startswith("{") and segment.endswith("+}"):
-            names.append(segment[1:-2])
-            following = _Node()
-            node.greedy.append(([], following))
-            node = following
+            node.greedy = node = node.greedy or _Node()
         elif segment.startswith("{"):
-            names.append(segment[1:-1])
-            if node.label is None:
-                node.label = _Node()
-            node = node.label
+            node.label = node = node.label or _Node()
         else:
             node = node.literals.setdefault(segment, _Node())
-    node.routes.setdefault(method, []).append((route, names))
+    node.choices.setdefault(method, _Choice()).add(route)
 
 
-def _match(node: _Node, segments: list[str], method: str) -> list[tuple[_Node, list[str]]]:
-    """Every node that the path leads to, literal segments before labels before greedy labels."""
-    found: list[tuple[_Node, list[str]]] = []
+def _find(
+    node: _Node,
+    segments: list[str],
+    values: list[str],
+    method: str,
+    query: Mapping[str, str],
+    headers: Mapping[str, str],
+) -> tuple[str, dict[str, str]] | None:
     if not segments:
-        return [(node, [])] if method in node.routes else []
-    head, rest = segments[0], segments[1:]
-    literal = node.literals.get(unquote(head))
+        return _chosen(node, values, method, query, headers)
+    head, rest = _text(segments[0]), segments[1:]
+    literal = node.literals.get(head)
     if literal is not None:
-        found += _match(literal, rest, method)
-    if not rest and head == "" and method in node.routes:
+        found = _find(literal, rest, values, method, query, headers)
+        if found is not None:
+            return found
+    if not rest and head == "":
         # A slash at the end: `/bucket/` is the bucket.
-        found.append((node, []))
+        found = _chosen(node, values, method, query, headers)
+        if found is not None:
+            return found
     if node.label is not None and (head or rest):
-        value = unquote(head)
-        found += [(n, [value, *values]) for n, values in _match(node.label, rest, method)]
-    together: list[tuple[_Node, list[str]]] = []
-    for _, following in node.greedy:
-        sizes = range(len(segments), 0, -1) if following.literals else (len(segments),)
-        for size in sizes:
-            value = unquote("/".join(segments[:size]))
+        found = _find(node.label, rest, [*values, head], method, query, headers)
+        if found is not None:
+            return found
+    if node.greedy is not None:
+        # What may follow the label goes before the label; the label takes what is left.
+        following = node.greedy.literals
+        sizes = [len(segments)]
+        if following:
+            sizes += [n for n in range(1, len(segments)) if segments[n] in following]
+        for size in reversed(sizes):
+            value = _text("/".join(segments[:size]))
             if value:
-                together += [
-                    (n, [value, *values])
-                    for n, values in _match(following, segments[size:], method)
-                ]
-    if together:
-        found += _merged(together)
-    return found
+                found = _find(
+                    node.greedy, segments[size:], [*values, value], method, query, headers
+                )
+                if found is not None:
+                    return found
+    return None
 
 
-def _merged(nodes: list[tuple[_Node, list[str]]]) -> list[tuple[_Node, list[str]]]:
-    """Greedy labels end in nodes of their own; those with equal values compete as one."""
-    by_values: dict[tuple[str, ...], _Node] = {}
-    for node, values in nodes:
-        merged = by_values.setdefault(tuple(values), _Node())
-        for method, routes in node.routes.items():
-            merged.routes.setdefault(method, []).extend(routes)
-    return [(node, list(values)) for values, node in by_values.items()]
+def _chosen(
+    node: _Node,
+    values: list[str],
+    method: str,
+    query: Mapping[str, str],
+    headers: Mapping[str, str],
+) -> tuple[str, dict[str, str]] | None:
+    choice = node.choices.get(method)
+    route = None if choice is None else choice.fittest(query, headers)
+    return None if route is None else (route.name, dict(zip(route.labels, values, strict=True)))
+
+
+def _fittest(
+    routes: list[_Route], query: Mapping[str, str], headers: Mapping[str, str]
+) -> _Route | None:
+    best, best_fit = None, None
+    for route in routes:
+        fit = route.fit(query, headers)
+        if fit is not None and (best_fit is None or fit > best_fit):
+            best, best_fit = route, fit
+    return best
+
+
+def _text(encoded: str) -> str:
+    if "%" not in encoded:
+        return encoded
+    try:
+        return unquote(encoded, errors="strict")
+    except UnicodeDecodeError as error:
+        raise WireError("InvalidURI", "Couldn't parse the specified URI.") from error

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 from xml.parsers import expat
 
+from freehold.wire.locations import ANSWER_LOCATIONS
 from freehold.wire.messages import WireError
 from freehold.wire.scalars import text_reader, text_writer
 from freehold.wire.shapes import Shape
@@ -32,7 +33,8 @@ class Element:
 def parse(document: bytes) -> Element:
     """Return the root element; WireError MalformedXML if there is none."""
     builder = _Builder()
-    parser = expat.ParserCreate(namespace_separator="\x1f")
+    # Every service writes and reads UTF-8; another encoding's name would make expat ask Python for it.
+    parser = expat.ParserCreate("UTF-8", namespace_separator="\x1f")
     parser.buffer_text = True
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
@@ -73,7 +75,9 @@ class _Builder:
         self._open.pop()
 
     def text(self, text: str) -> None:
-        self._open[-1].text += text
+        # Text between elements means nothing.
+        if not self._open[-1].children:
+            self._open[-1].text += text
 
 
 def _local(name: str) -> str:
@@ -118,8 +122,7 @@ class XmlReaders:
                 attributes[member.wire_name(name).rpartition(":")[2]] = (name, convert)
             else:
                 repeats = member.type in ("list", "map") and bool(member.get("flattened"))
-                wire_name = _flat_name(name, member) if repeats else member.wire_name(name)
-                members[wire_name] = (name, self.reader(member), repeats)
+                members[member.wire_name(name)] = (name, self.reader(member), repeats)
 
         def read(element: Element) -> dict[str, Any]:
             result: dict[str, Any] = {}
@@ -191,7 +194,7 @@ class XmlWriters:
             return self._map(name, shape)
         start, end = _tags(name, shape)
         if shape.type == "structure":
-            attributes = self._attributes(shape)
+            attributes = self.attributes(shape)
             content = self.content(shape)
 
             def write_structure(value: Any, out: list[str]) -> None:
@@ -215,8 +218,9 @@ class XmlWriters:
         holder = self._compiled[shape.name] = []
         members = {}
         for name, member in shape.members.items():
-            if not member.get("location") and not member.get("xmlAttribute"):
-                members[name] = self.element(_member_name(name, member), member)
+            if member.get("location") in ANSWER_LOCATIONS or member.get("xmlAttribute"):
+                continue
+            members[name] = self.element(_member_name(name, member), member)
 
         def write(value: Any, out: list[str]) -> None:
             for key, inner in value.items():
@@ -226,7 +230,8 @@ class XmlWriters:
         holder.append(write)
         return write
 
-    def _attributes(self, shape: Shape) -> Callable[[Any], str] | None:
+    def attributes(self, shape: Shape) -> Callable[[Any], str] | None:
+        """The members of a structure that its element has as attributes; None where there are none."""
         found = {
             name: (member.wire_name(name), text_writer(member, timestamp_form="iso8601"))
             for name, member in shape.members.items()

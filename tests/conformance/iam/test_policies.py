@@ -84,6 +84,31 @@ def test_aws_policies_are_there_to_attach_and_not_to_change(aws):
         iam.detach_role_policy(RoleName="r", PolicyArn=unknown)
 
 
+def test_long_paths_and_names_are_paged_too(aws):
+    """A marker has 320 characters at most, which a whole ARN would exceed."""
+    iam = aws.client("iam")
+    iam.create_role(RoleName="r" * 64, AssumeRolePolicyDocument=LAMBDA_TRUST)
+    arns = []
+    for number in range(3):
+        made = iam.create_policy(
+            Path=f"/{'p' * 500}/",
+            PolicyName=f"{number}" + "n" * 127,
+            PolicyDocument=policy(allow("s3:*")),
+        )
+        arns.append(made["Policy"]["Arn"])
+        iam.attach_role_policy(RoleName="r" * 64, PolicyArn=arns[-1])
+        iam.create_user(UserName=f"{number}" + "u" * 63)
+        iam.attach_user_policy(UserName=f"{number}" + "u" * 63, PolicyArn=arns[0])
+    for operation, params, member in (
+        ("list_attached_role_policies", {"RoleName": "r" * 64}, "AttachedPolicies"),
+        ("list_entities_for_policy", {"PolicyArn": arns[0], "EntityFilter": "User"}, "PolicyUsers"),
+        ("list_policies", {"Scope": "Local"}, "Policies"),
+        ("get_account_authorization_details", {"Filter": ["LocalManagedPolicy"]}, "Policies"),
+    ):
+        pages = iam.get_paginator(operation).paginate(PaginationConfig={"PageSize": 1}, **params)
+        assert [len(page[member]) for page in pages] == [1, 1, 1]
+
+
 def test_policies_are_listed_by_scope_and_in_pages(aws):
     """Scope chooses between AWS's and one's own; OnlyAttached leaves out the rest."""
     iam = aws.client("iam")

@@ -4,8 +4,8 @@ Run as a program by the node, under the interpreter that functions need (any Pyt
 
     python zygote.py CONTROL_FD
 
-It reads one JSON document of settings from the control socket (SOCK_SEQPACKET), prepares, answers what it
-could not do ({"missing": [...]}), and then forks an environment for each request. With namespaces it
+It reads one JSON document of settings from the control socket (SOCK_SEQPACKET), prepares, answers
+{"ready": true} or {"failed": why}, and then forks an environment for each request. With namespaces it
 first moves into a root of its own, in which there is nothing of the host but what is shown read-only;
 environments inherit that root and add their code, their /tmp and their network.
 
@@ -27,7 +27,7 @@ import sys
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import linux  # noqa: E402 - a neighbour, wherever this file is
+import linux
 
 PACKAGES = "/.packages"
 MESSAGE_BYTES_MAX = 256 * 1024
@@ -38,18 +38,20 @@ UID, GID = 993, 990
 def main(control):
     settings = json.loads(control.recv(MESSAGE_BYTES_MAX))
     linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
-    missing = []
     namespaces = settings["namespaces"]
     if namespaces:
         try:
             enter_root(settings)
+            if settings["rootless"]:
+                enter_pid_namespace()
+            try_namespaces()
         except OSError as error:
             # Half a sandbox is none: the node starts another zygote without.
             control.send(json.dumps({"failed": str(error)}).encode())
             return
     warm(settings)
     original = os.open("/proc/self/ns/pid", os.O_RDONLY) if namespaces else -1
-    control.send(json.dumps({"missing": missing, "pid": os.getpid()}).encode())
+    control.send(json.dumps({"ready": True}).encode())
     serve(control, settings, original)
 
 
@@ -66,7 +68,17 @@ def enter_root(settings):
     linux.mount(None, "/", None, linux.MS_REC | linux.MS_PRIVATE)
     root = settings["root"]
     linux.mount("tmpfs", root, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755,size=1m")
-    for directory in ("proc", "tmp", "dev", "etc", "opt", "var/task", "var/runtime", "run", PACKAGES[1:]):
+    for directory in (
+        "proc",
+        "tmp",
+        "dev",
+        "etc",
+        "opt",
+        "var/task",
+        "var/runtime",
+        "run",
+        PACKAGES[1:],
+    ):
         os.makedirs(os.path.join(root, directory), 0o755, exist_ok=True)
     show_devices(root)
     for source, target in settings["show"]:
@@ -83,7 +95,48 @@ def enter_root(settings):
     linux.mount("/proc", root + "/proc", None, linux.MS_BIND | linux.MS_REC)
     os.chmod(root, 0o755)
     linux.pivot_root(root)
-    linux.mount(None, "/", None, linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV)
+    linux.mount(
+        None,
+        "/",
+        None,
+        linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV,
+    )
+
+
+def enter_pid_namespace():
+    """Go on in a child in a pid namespace that is ours: only into such a one may we return later on."""
+    linux.unshare(linux.CLONE_NEWPID)
+    pid = os.fork()
+    if pid:
+        _, status = os.waitpid(pid, 0)
+        os._exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 70)
+    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def try_namespaces():
+    """Find out now, and not at the first function, whether an environment's namespaces can be had."""
+    original = os.open("/proc/self/ns/pid", os.O_RDONLY)
+    linux.unshare(linux.CLONE_NEWPID)
+    read, write_end = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            linux.unshare(
+                linux.CLONE_NEWNS | linux.CLONE_NEWNET | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS
+            )
+            linux.loopback_up()
+            linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
+        except OSError as error:
+            os.write(write_end, str(error).encode())
+        os._exit(0)
+    os.close(write_end)
+    linux.setns(original, linux.CLONE_NEWPID)
+    os.close(original)
+    os.waitpid(pid, 0)
+    why = os.read(read, 4096)
+    os.close(read)
+    if why:
+        raise OSError(0, why.decode())
 
 
 def show_devices(root):
@@ -117,7 +170,7 @@ def warm(settings):
     for name in settings["imports"]:
         try:
             __import__(name)
-        except Exception as error:  # noqa: BLE001 - an environment without it still runs
+        except Exception as error:
             sys.stderr.write("zygote: cannot import %s: %s\n" % (name, error))
     gc.collect()
     gc.freeze()
@@ -132,19 +185,25 @@ def serve(control, settings, original):
     poll = select.poll()
     poll.register(control, select.POLLIN)
     poll.register(wake_read, select.POLLIN)
+    # The file that freezes each environment, by its process; -1 where there is none.
+    freezers = {}
     while True:
         for handle, _ in poll.poll():
             if handle == wake_read:
                 os.read(wake_read, 4096)
-                reap()
+                reap(freezers)
                 continue
             message, handles, _, _ = socket.recv_fds(control, MESSAGE_BYTES_MAX, 16)
             if not message:
-                os._exit(0)
-            fork_environment(settings, json.loads(message), handles, original, (control.fileno(), wake_read, wake_write))
+                end_all(freezers)
+            wanted = json.loads(message)
+            freezer = handles.pop() if wanted["freezer"] else -1
+            mine = (control.fileno(), wake_read, wake_write, *freezers.values())
+            pid = fork_environment(settings, wanted, handles, original, mine)
+            freezers[pid] = freezer
 
 
-def reap():
+def reap(freezers):
     while True:
         try:
             pid, _ = os.waitpid(-1, os.WNOHANG)
@@ -152,6 +211,21 @@ def reap():
             return
         if pid == 0:
             return
+        close(freezers.pop(pid))
+
+
+def end_all(freezers):
+    """The node is gone. Frozen processes of cgroup v1 do not even die before they are thawed."""
+    for pid, freezer in freezers.items():
+        os.kill(pid, signal.SIGKILL)
+        if freezer >= 0:
+            os.write(freezer, b"THAWED")
+    os._exit(0)
+
+
+def close(handle):
+    if handle >= 0:
+        os.close(handle)
 
 
 def fork_environment(settings, wanted, handles, original, mine):
@@ -165,13 +239,13 @@ def fork_environment(settings, wanted, handles, original, mine):
             linux.setns(original, linux.CLONE_NEWPID)
         for handle in handles:
             os.close(handle)
-        return
+        return pid
     link = None
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for handle in mine:
-            os.close(handle)
+            close(handle)
         link = socket.socket(fileno=handles[0])
         supervise(settings, wanted, link, handles[1], handles[2], handles[3:])
     except BaseException:
@@ -189,10 +263,11 @@ def supervise(settings, wanted, link, output, telemetry, cgroups):
         os.write(handle, b"0")
         os.close(handle)
     os.setsid()
+    linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
     if settings["namespaces"]:
         isolate(wanted, link)
     else:
-        listen_outside(link)
+        listen_outside(wanted, link)
     pid = os.fork()
     if pid == 0:
         link.close()
@@ -208,11 +283,9 @@ def isolate(wanted, link):
     linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWNET | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS)
     linux.sethostname("169-254-76-1")
     linux.loopback_up()
-    sockets = [listening(9001), listening(80), listening(443), answering(53)]
-    handles = [opened.fileno() for opened in sockets]
-    socket.send_fds(link, [json.dumps({"listening": 9001}).encode()], handles)
-    for opened in sockets:
-        opened.close()
+    ports = [9001, *wanted["ports"]]
+    tell_listening(link, ports, [listening(port) for port in ports] + [answering(53)])
+    wanted["environment"]["AWS_LAMBDA_RUNTIME_API"] = "127.0.0.1:9001"
     os.umask(0o022)
     linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
     linux.bind(os.path.join(PACKAGES, wanted["code"]), "/var/task")
@@ -237,13 +310,22 @@ def answering(port):
     return opened
 
 
-def listen_outside(link):
+def listen_outside(wanted, link):
     """Without namespaces: only the Runtime API, on a free port of the host's loopback."""
     opened = listening(0)
     port = opened.getsockname()[1]
-    socket.send_fds(link, [json.dumps({"listening": port}).encode()], [opened.fileno()])
-    opened.close()
-    link.recv(MESSAGE_BYTES_MAX)
+    wanted["environment"]["AWS_LAMBDA_RUNTIME_API"] = "127.0.0.1:%d" % port
+    tell_listening(link, [port], [opened])
+
+
+def tell_listening(link, ports, sockets):
+    """Give the node this process to watch and the sockets to serve; they are the node's alone."""
+    watch = os.pidfd_open(os.getpid())
+    handles = [watch] + [opened.fileno() for opened in sockets]
+    socket.send_fds(link, [json.dumps({"listening": ports}).encode()], handles)
+    os.close(watch)
+    for opened in sockets:
+        opened.close()
 
 
 def start_runtime(settings, wanted, output, telemetry):
@@ -337,12 +419,16 @@ def end_of(runtime):
 
 
 def take_down(settings, runtime):
-    """End every process of the environment. In a pid namespace the end of its first does that."""
-    if not settings["namespaces"]:
-        try:
-            os.killpg(runtime, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+    """End every process of the environment. In a pid namespace the end of its first does that; without
+    one, orphans become this process's children, and are ended until there are none."""
+    while not settings["namespaces"]:
+        with open("/proc/self/task/%d/children" % os.getpid()) as file:
+            children = [int(pid) for pid in file.read().split()]
+        if not children:
+            break
+        for pid in children:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
     os._exit(0)
 
 

@@ -12,6 +12,7 @@ Differs from AWS on purpose:
   attached, and says so, instead of granting nothing.
 * When a key or role was last used is not recorded: GetAccessKeyLastUsed answers "N/A", as AWS does
   for keys that it has not seen yet.
+* The simulator decides, but does not name the statements that matched.
 * A principal named in a trust policy is checked to exist only if its account lives here.
 
 Passwords and the console's login, MFA, identity providers, certificates, SSH keys and reports are

@@ -72,7 +72,12 @@ def list_attached_policies(call: Call, params: Params, noun: Noun) -> dict[str, 
     entity = find.entity(call, params, noun)
     prefix = params.get("PathPrefix", "/")
     attached = find.grants(call, entity.id).attached
-    rows = ((arn, views.attached_policy(arn)) for arn in attached if _path(arn).startswith(prefix))
+    # By name, then whose it is: whole ARNs would make markers longer than the model lets them be.
+    rows = (
+        (f"{rules.policy_name(arn)} {rules.is_aws_policy(arn)}", views.attached_policy(arn))
+        for arn in attached
+        if _path(arn).startswith(prefix)
+    )
     listed, more = pages.cut_sorted(rows, params)
     return {"AttachedPolicies": listed, **more}
 

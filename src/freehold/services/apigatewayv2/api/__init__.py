@@ -1,0 +1,1 @@
+"""The operations, by the noun they are about."""

@@ -1,0 +1,7 @@
+"""The service that the operations register on."""
+
+from __future__ import annotations
+
+from freehold.kernel.service import Service
+
+service = Service("lambda", package="freehold.services.lambda_")
