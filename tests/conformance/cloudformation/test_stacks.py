@@ -45,7 +45,9 @@ def cloudformation(aws: Any) -> Any:
 
 
 def wait(client: Any, waiter: str, name: str) -> None:
-    client.get_waiter(waiter).wait(StackName=name, WaiterConfig={"Delay": 0, "MaxAttempts": 400})
+    client.get_waiter(waiter).wait(
+        StackName=name, WaiterConfig={"Delay": 0.02, "MaxAttempts": 3000}
+    )
 
 
 def fails(code: str, text: str) -> Any:
@@ -148,6 +150,14 @@ def test_a_change_set_shows_what_it_would_do_and_does_it(aws: Any, cloudformatio
     assert one["Details"][0]["CausingEntity"] == "Value"
     assert one["Details"][0]["ChangeSource"] == "ParameterReference"
     assert (two["Action"], two["Replacement"]) == ("Modify", "True")
+    assert "Path" not in one["Details"][0]["Target"]
+    valued = cloudformation.describe_change_set(
+        StackName="s", ChangeSetName="second", IncludePropertyValues=True
+    )["Changes"][0]["ResourceChange"]
+    target = valued["Details"][0]["Target"]
+    assert (target["BeforeValue"], target["AfterValue"]) == ("first", "second")
+    assert target["Path"] == "/Properties/Value"
+    assert json.loads(valued["AfterContext"])["Properties"]["Value"] == "second"
     cloudformation.execute_change_set(StackName="s", ChangeSetName="second")
     wait(cloudformation, "stack_update_complete", "s")
     assert aws.client("ssm").get_parameter(Name="new")["Parameter"]["Value"] == "/s/one:second"

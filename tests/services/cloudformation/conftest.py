@@ -24,6 +24,7 @@ from freehold.kernel.service import Parity, Service
 from freehold.kernel.tasks import Worker
 from freehold.kv.keys import Scope
 from freehold.kv.memory import MemoryStore
+from freehold.runtime.engine import Isolation, Runtime
 from freehold.services.cloudformation import service as cloudformation
 from freehold.services.cloudformation.resources import RESPONSE_KIND
 
@@ -122,6 +123,16 @@ class BytesBody:
         yield self.content
 
 
+class OpenRuntime(Runtime):
+    """One whose functions run without namespaces: they reach the node at its own address."""
+
+    def __init__(self) -> None:
+        self.isolation = Isolation()
+
+    async def missing(self) -> list[str]:
+        return ["namespaces"]
+
+
 class LeapingClock(SystemClock):
     """The system's clock, ahead of it by as much as it was advanced; nobody sleeps for long."""
 
@@ -177,6 +188,7 @@ class Cloud:
             chance=SeededChance(1),
             settings=Settings(account=ACCOUNT),
         )
+        self.node._parts[Runtime] = OpenRuntime()
         self.worker = Worker(self.node)
         self.working: asyncio.Task[None] | None = None
 

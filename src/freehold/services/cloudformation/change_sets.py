@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from freehold.kernel.call import Call
 from freehold.kernel.errors import AwsError
-from freehold.services.cloudformation import errors, handlers, operations, store
+from freehold.services.cloudformation import errors, handlers, operations, progress, store
 from freehold.services.cloudformation import prepare as preparing
 from freehold.services.cloudformation.operations import Options
 from freehold.services.cloudformation.prepare import Prepared
-from freehold.services.cloudformation.records import ChangeSet, Stack
+from freehold.services.cloudformation.records import ChangeSet, Revision, Stack
 from freehold.services.cloudformation.template import changes, parameters, parse, sections, summary
 from freehold.services.cloudformation.template.changes import Side
 from freehold.services.cloudformation.template.plan import Target
@@ -129,7 +129,7 @@ def _complete(call: Call, change_set_id: str, prepared: Prepared, before: Side) 
     if found is None:
         return
     change_set, stack, _ = found
-    revision = change_set.revision
+    revision, old = change_set.revision, stack.revision
     options = Options(
         tags=revision.tags, capabilities=revision.capabilities, role_arn=revision.role_arn
     )
@@ -157,9 +157,15 @@ def _complete(call: Call, change_set_id: str, prepared: Prepared, before: Side) 
         status="CREATE_COMPLETE",
         execution_status="AVAILABLE",
         revision=revision,
-        changes=changes.between(before, after, physical_ids),
+        changes=progress.masked(
+            changes.between(before, after, physical_ids), [*_secrets(revision), *_secrets(old)]
+        ),
     )
     store.save_change_set(call.tx, call.scope, change_set)
+
+
+def _secrets(revision: Revision) -> list[str]:
+    return [given.value for given in revision.parameters.values() if given.no_echo and given.value]
 
 
 async def _before(call: Call, stack: Stack) -> Side:

@@ -98,7 +98,7 @@ class Progress:
     def _masked(self, value: Any) -> Any:
         """The value without what NoEcho parameters hide from whoever reads events."""
         secrets = [g.value for g in self.aim.parameters.values() if g.no_echo and g.value]
-        return _masked(value, secrets) if secrets else value
+        return masked(value, secrets) if secrets else value
 
     def _add_event(self, event: Event) -> None:
         number = self.stack.events + 1
@@ -106,11 +106,11 @@ class Progress:
         store.add_event(self.call.tx, self.call.scope, self.stack.id, number, event)
 
 
-def _masked(value: Any, secrets: list[str]) -> Any:
+def masked(value: Any, secrets: list[str]) -> Any:
     if isinstance(value, dict):
-        return {key: _masked(inner, secrets) for key, inner in value.items()}
+        return {key: masked(inner, secrets) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_masked(inner, secrets) for inner in value]
+        return [masked(inner, secrets) for inner in value]
     if isinstance(value, str):
         for secret in secrets:
             value = value.replace(secret, NO_ECHO)

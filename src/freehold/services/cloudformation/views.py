@@ -153,6 +153,21 @@ def change_set(found: ChangeSet, changes: list[dict[str, Any]]) -> dict[str, Any
     )
 
 
+def change_without_values(change: dict[str, Any]) -> dict[str, Any]:
+    resource = {k: v for k, v in change["ResourceChange"].items() if not k.endswith("Context")}
+    resource["Details"] = [
+        {
+            **detail,
+            "Target": {k: v for k, v in detail["Target"].items() if k not in _VALUE_MEMBERS},
+        }
+        for detail in resource["Details"]
+    ]
+    return {**change, "ResourceChange": resource}
+
+
+_VALUE_MEMBERS = ("Path", "BeforeValue", "AfterValue", "AttributeChangeType")
+
+
 def _change_set(found: ChangeSet) -> dict[str, Any]:
     return {
         "ChangeSetName": found.name,
