@@ -433,3 +433,42 @@ async def test_change_sets_of_a_stack_that_has_changed_are_obsolete(cloud: Cloud
 async def _described(cloud: Cloud) -> dict[str, Any]:
     described: dict[str, Any] = await cloud("DescribeChangeSet", StackName="s", ChangeSetName="c")
     return described
+
+
+@run
+async def test_a_stack_that_only_has_change_sets_is_deleted_at_once(cloud: Cloud) -> None:
+    body = template({"A": queue("a")})
+    made = await cloud(
+        "CreateChangeSet",
+        StackName="s",
+        ChangeSetName="c",
+        ChangeSetType="CREATE",
+        TemplateBody=body,
+    )
+    cloud.start()
+    while (await _described(cloud))["Status"] != "CREATE_COMPLETE":
+        await asyncio.sleep(0.001)
+    await cloud("DeleteStack", StackName="s")
+    stack = (await cloud("DescribeStacks", StackName=made["StackId"]))["Stacks"][0]
+    assert stack["StackStatus"] == "DELETE_COMPLETE"
+    with pytest.raises(AwsError, match="ChangeSet"):
+        await cloud("DescribeChangeSet", ChangeSetName=made["Id"])
+    await cloud("CreateStack", StackName="s", TemplateBody=body)
+    assert (await cloud.finished("s"))["StackStatus"] == "CREATE_COMPLETE"
+
+
+@run
+async def test_a_stack_has_one_operation_at_a_time(cloud: Cloud) -> None:
+    """The second is refused while the first is in progress, whoever asks."""
+    slow = {"A": {"Type": "AWS::Slow::Thing", "Properties": {"Name": "slow"}}}
+    await cloud("CreateStack", StackName="s", TemplateBody=template(slow))
+    changed = template({**slow, "B": queue("b")})
+    with pytest.raises(AwsError, match="CREATE_IN_PROGRESS state and can not be updated"):
+        await cloud("UpdateStack", StackName="s", TemplateBody=changed)
+    with pytest.raises(AwsError, match="CREATE_IN_PROGRESS state and can not be updated"):
+        await cloud("CreateChangeSet", StackName="s", ChangeSetName="c", TemplateBody=changed)
+    await cloud.finished("s")
+    await cloud("UpdateStack", StackName="s", TemplateBody=changed)
+    with pytest.raises(AwsError, match="cannot be deleted while in status UPDATE_IN_PROGRESS"):
+        await cloud("DeleteStack", StackName="s")
+    assert (await cloud.finished("s"))["StackStatus"] == "UPDATE_COMPLETE"
