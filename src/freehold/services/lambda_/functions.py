@@ -31,26 +31,28 @@ URL_ENDPOINT = "lambda-url"
 
 @service.operation("CreateFunction", access=names.on_function("CreateFunction"))
 async def create_function(call: Call, params: Params) -> Params:
-    rules.check_new(params)
+    rules.check_new(params, call.operation)
     target = names.parse(call, params["FunctionName"])
     layers = await call.read(_prepare_new, target, params)
     interpreter_of(call, params["Runtime"])
     await check_role(call, target, params["Role"])
     package = await code.take(call, params["Code"])
-    return await call.write(_create, target, params, package, layers)
+    with code.kept_if_recorded(call, package):
+        return await call.write(_create, target, params, package, layers)
 
 
 @service.operation("UpdateFunctionCode", access=names.on_function("UpdateFunctionCode"))
 async def update_function_code(call: Call, params: Params) -> Params:
     target = names.unqualified(call, params)
-    rules.check_code_source(params)
+    rules.check_code_source(params, call.operation)
     await call.read(_check_revision, target, params)
     package = await code.take(call, params)
     if params.get("DryRun"):
         shown = await call.read(_dry_run_code, target, params, package)
         call.node.blobs.delete(package.blob)
         return shown
-    shown = await call.write(_update_code, target, params, package)
+    with code.kept_if_recorded(call, package):
+        shown = await call.write(_update_code, target, params, package)
     await call.node.part(Runtime).forget(target.function_arn)
     return shown
 
@@ -198,6 +200,8 @@ def used_layers(call: Call, arns: list[str]) -> tuple[UsedLayer, ...]:
     used = []
     for arn in arns:
         layer = names.layer_version(arn)
+        if layer.region != call.region:
+            raise errors.invalid(f"Layer version {arn} is not in region {call.region}.")
         policy = store.load_layer_policy(call.tx, layer.scope, layer.name, layer.number)
         access = Access(
             action="lambda:GetLayerVersion",
