@@ -127,17 +127,31 @@ async def delete_function(call: Call, params: Params) -> Params:
 
 
 @service.task("settle")
-def settle(call: Call, payload: Params) -> None:
+async def settle(call: Call, payload: Params) -> None:
     """Finish a creation or update: the function is ready to run, or cannot be."""
-    function = store.load_function(call.tx, call.scope, payload["name"])
+    name = payload["name"]
+    function = await call.read(_load, name)
     if function is None:
         return
+    runtime = function.latest.runtime
     try:
-        found = call.node.part(Runtime).interpreter(function.latest.runtime)
+        note, why_not = (await call.node.part(Runtime).warm(runtime)).note, ""
     except RuntimeUnavailable as error:
-        latest = rules.failed(function.latest, str(error))
-    else:
-        latest = rules.settled(function.latest, found.note)
+        note, why_not = "", str(error)
+    await call.write(_settle, name, runtime, note, why_not)
+
+
+def _load(call: Call, name: str) -> Function | None:
+    return store.load_function(call.tx, call.scope, name)
+
+
+def _settle(call: Call, name: str, runtime: str, note: str, why_not: str) -> None:
+    function = _load(call, name)
+    if function is None or function.latest.runtime != runtime:
+        return  # deleted, or changed once more: that change has a task of its own
+    latest = (
+        rules.failed(function.latest, why_not) if why_not else rules.settled(function.latest, note)
+    )
     store.save_function(call.tx, call.scope, replace(function, latest=latest))
 
 

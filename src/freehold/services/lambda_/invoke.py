@@ -311,7 +311,7 @@ def _running(node: Node) -> Running:
     try:
         return node.part(Running)
     except KeyError:
-        node.add_part(Running())
+        node.add_part(Running, Running())
         return node.part(Running)
 
 
