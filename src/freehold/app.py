@@ -15,7 +15,6 @@ from typing import Any
 from freehold.blobs import Blobs
 from freehold.config import Config, environment
 from freehold.gateway.dispatch import Gateway
-from freehold.server.http1 import Server
 from freehold.kernel.chance import Chance, SystemChance
 from freehold.kernel.clock import Clock, SystemClock
 from freehold.kernel.node import Node
@@ -23,6 +22,7 @@ from freehold.kernel.service import Service
 from freehold.kernel.tasks import Worker
 from freehold.kv import Store
 from freehold.runtime.engine import Runtime
+from freehold.server.http1 import Server
 
 # By botocore's names. A service is imported when it is first called.
 SERVICES = {

@@ -1,13 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from freehold.kv import Store
-
-from .stores import BACKENDS, open_store, postgres_server
+from .stores import BACKENDS, postgres_server
 
 
 @pytest.fixture(scope="session")

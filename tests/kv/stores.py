@@ -64,7 +64,17 @@ def postgres_server(directory: Path) -> Iterator[str | None]:
             os.chown(path, 65534, 65534)
     environment = {"PATH": os.environ["PATH"], "LANG": "C", "HOME": str(directory)}
     subprocess.run(
-        [*prefix, f"{programs}/initdb", "-D", str(data), "-A", "trust", "-U", "freehold", "--no-sync"],
+        [
+            *prefix,
+            f"{programs}/initdb",
+            "-D",
+            str(data),
+            "-A",
+            "trust",
+            "-U",
+            "freehold",
+            "--no-sync",
+        ],
         check=True,
         capture_output=True,
         env=environment,

@@ -79,7 +79,7 @@ def test_a_read_may_not_write(run):
 def test_scans_are_ordered_limited_and_reversible(run):
     async def body(store):
         keys = [pack((n, "x")) for n in range(-50, 50)]
-        await store.write(lambda tx: put_all(tx, {key: b"v" for key in keys}))
+        await store.write(lambda tx: put_all(tx, dict.fromkeys(keys, b"v")))
 
         def scans(tx):
             return (
@@ -185,7 +185,9 @@ STEP = st.one_of(
     st.tuples(st.just("put"), st.integers(0, 60), st.binary(max_size=4)),
     st.tuples(st.just("delete"), st.integers(0, 60)),
     st.tuples(st.just("clear"), st.integers(0, 60), st.integers(0, 60)),
-    st.tuples(st.just("scan"), st.integers(0, 60), st.integers(0, 60), st.integers(0, 9), st.booleans()),
+    st.tuples(
+        st.just("scan"), st.integers(0, 60), st.integers(0, 60), st.integers(0, 9), st.booleans()
+    ),
     st.tuples(st.just("abort"), st.integers(0, 60)),
 )
 # Keys that share long heads, so that every piece of a long key is cut and followed.

@@ -16,7 +16,6 @@ from urllib.parse import parse_qsl, unquote
 from freehold.gateway import identify, sigv4
 from freehold.gateway.health import health
 from freehold.gateway.identify import Identity, Words
-from freehold.server.messages import BytesBody, Pending, Request, Response
 from freehold.gateway.routing import (
     SIGNING_NAMES,
     TARGET_PREFIXES,
@@ -34,6 +33,7 @@ from freehold.kernel.http import BodyTooLarge, HttpRequest
 from freehold.kernel.node import Node
 from freehold.kernel.principal import Credential
 from freehold.kernel.service import Answer, Operation
+from freehold.server.messages import BytesBody, Pending, Request, Response
 from freehold.wire.messages import WireError, WireRequest
 from freehold.wire.model import Model, OperationModel
 
@@ -111,7 +111,7 @@ class Gateway:
                     lambda tx: self._node.directory.credential(tx, key)
                 )
             identity = self._identify(request, routed, claim, credential)
-            result, call = self._run(request, request_id, routed, identity, identity.body)
+            result = self._run(request, request_id, routed, identity, identity.body)
         except Exception as error:  # noqa: BLE001 - the one place where errors become answers
             return self._failed(error, request, request_id, routed)
         found = routed
@@ -164,7 +164,7 @@ class Gateway:
             assert operation_model is not None
             if not operation_model.streams_input and not isinstance(body, bytes):
                 body = await body.read(BODY_BYTES_MAX)
-            result, _ = self._run(request, request_id, routed, identity, body)
+            result = self._run(request, request_id, routed, identity, body)
             if hasattr(result, "__await__"):
                 result = await result
             return self._succeeded(result, request, request_id, routed)
@@ -248,11 +248,11 @@ class Gateway:
             name = request.path.rpartition("/operation/")[2]
             known = name in model.documents
             return _Routed(service, model, "smithy-rpc-v2-cbor", name, {}) if known else None
-        name = _action(request, query)
-        if name is None or name not in model.documents:
+        action = _action(request, query)
+        if action is None or action not in model.documents:
             return None
         protocol = "ec2" if model.protocol == "ec2" else "query"
-        return _Routed(service, model, protocol, name, {})
+        return _Routed(service, model, protocol, action, {})
 
     def _unknown_operation(self, service: str, request: Request) -> AwsError:
         protocol = self._node.model(service).protocol
@@ -313,7 +313,7 @@ class Gateway:
         routed: _Routed,
         identity: Identity,
         body: Any,
-    ) -> tuple[Any, Call]:
+    ) -> Any:
         operation_model, operation = routed.operation_model, routed.operation
         assert operation_model is not None
         assert operation is not None
@@ -343,7 +343,7 @@ class Gateway:
             request_id,
         )
         self._say_where(call, request)
-        return self._node.run(call, operation, params), call
+        return self._node.run(call, operation, params)
 
     def _say_where(self, call: Call, request: Request) -> None:
         call.source_ip = request.source_ip

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from freehold.gateway import sigv4
-from freehold.server.messages import Request
 from freehold.gateway.streamed import ChunkedBody, HashedBody
 from freehold.kernel import principal as principals
 from freehold.kernel.errors import AwsError
 from freehold.kernel.node import Node
 from freehold.kernel.principal import Principal
+from freehold.server.messages import Request
 
 _ALWAYS_UNSIGNED = ("x-amz-content-sha256",)
 

@@ -9,7 +9,6 @@ import msgspec
 
 from freehold.server.messages import BodyTooLarge
 
-
 __all__ = ["Body", "BodyTooLarge", "HttpRequest", "HttpResponse"]
 
 

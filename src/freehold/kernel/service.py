@@ -84,10 +84,13 @@ class Operation:
 
 
 class Service:
-    """Named as botocore names it. `iam` is the prefix of its actions; `regional=False` is for services
-    whose records live in no region (IAM); `keeps_json=True` leaves blobs in JSON requests and answers as
-    their base64 text, and lets answers hold orjson.Fragment, for a service that stores what it got; `invalid` is the code of the
-    error for params that break the model's constraints, where it is not the protocol's usual one."""
+    """Named as botocore names it.
+
+    `iam` is the prefix of its actions. `regional=False` is for services whose records live in no region
+    (IAM). `keeps_json=True` leaves blobs in JSON requests and answers as their base64 text, and lets
+    answers hold orjson.Fragment, for a service that stores what it got. `invalid` is the code of the
+    error for params that break the model's constraints, where it is not the protocol's usual one.
+    """
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from itertools import islice
 from typing import Protocol
 
 _LAYER = b"\xfe"
@@ -62,12 +63,8 @@ def scan(
     key_limit: int,
 ) -> Iterator[tuple[bytes, bytes]]:
     """Yield pairs in the order of whole keys. Costs nothing extra where there are no long keys."""
-    found = 0
-    for pair in _scan_layer(tx, b"", b"", start, end, limit, reverse, key_limit):
-        yield pair
-        found += 1
-        if found == limit:
-            return
+    if limit > 0:
+        yield from islice(_scan_layer(tx, b"", b"", start, end, limit, reverse, key_limit), limit)
 
 
 def _scan_layer(

@@ -27,7 +27,6 @@ from freehold.runtime.contract import (
     Interpreter,
     Invocation,
     Outcome,
-    RuntimeUnavailable,
 )
 from freehold.runtime.environment import Environment, Parts
 from freehold.runtime.interpreters import choose, on_this_machine
@@ -342,10 +341,16 @@ class Runtime:
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
             "PATH": "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
-            "LD_LIBRARY_PATH": "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
+            "LD_LIBRARY_PATH": "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:"
+            "/var/task:/var/task/lib:/opt/lib",
         }
         if self.isolation.namespaces:
-            for name in ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"):
+            for name in (
+                "AWS_CA_BUNDLE",
+                "SSL_CERT_FILE",
+                "REQUESTS_CA_BUNDLE",
+                "NODE_EXTRA_CA_CERTS",
+            ):
                 mine[name] = _CERTIFICATES
         else:
             mine["PATH"] = self._environment.get("PATH", mine["PATH"])
@@ -361,9 +366,7 @@ class Runtime:
             if name not in own or name.startswith(("AWS_LAMBDA", "_HANDLER", "LAMBDA_TASK"))
         }
 
-    def _command(
-        self, spec: FunctionSpec, interpreter: Interpreter, root: str
-    ) -> list[str] | None:
+    def _command(self, spec: FunctionSpec, interpreter: Interpreter, root: str) -> list[str] | None:
         """The program to run; None where the zygote itself becomes the runtime."""
         if spec.runtime.startswith("provided"):
             return [f"{root}/bootstrap"]
@@ -553,7 +556,7 @@ class Runtime:
 
 def _prefixes(interpreter: Interpreter | None) -> list[str]:
     """Directories outside /usr that an interpreter needs: where it is installed."""
-    found = []
+    found: list[str] = []
     if interpreter is None or not interpreter.path:
         return found
     program = Path(interpreter.path).resolve()

@@ -197,7 +197,11 @@ class Environment:
 
     def _on_next(self) -> Any:
         if self._state not in ("starting", "answered"):
-            return _refusal(403, "InvalidStateTransition", f"Transition from {self._state} to ready is not allowed")
+            return _refusal(
+                403,
+                "InvalidStateTransition",
+                f"Transition from {self._state} to ready is not allowed",
+            )
         first = self._state == "starting"
         self._move("next")
         self._asked = self._loop.create_future()
@@ -267,7 +271,10 @@ class Environment:
         if "listening" in message:
             self._watch = handles[0]
             self._loop.add_reader(self._watch, self._on_end)
-            kinds = ["runtime-api", *(("tls" if port == 443 else "platform") for port in message["listening"][1:])]
+            kinds = [
+                "runtime-api",
+                *(("tls" if port == 443 else "platform") for port in message["listening"][1:]),
+            ]
             for kind, handle in zip([*kinds, "names"], handles[1:], strict=False):
                 opened = socket.socket(fileno=handle)
                 opened.setblocking(False)
@@ -275,7 +282,9 @@ class Environment:
         elif "exited" in message:
             self._exit_status = message["exited"]
         elif "failed" in message:
-            log.error("an environment of %s could not be made: %s", self.spec.arn, message["failed"])
+            log.error(
+                "an environment of %s could not be made: %s", self.spec.arn, message["failed"]
+            )
             if self._watch < 0:
                 self._on_end()
         elif "closed" in message and self._watch < 0:
@@ -371,7 +380,9 @@ class Environment:
         seconds = f"{self.spec.timeout_s:.2f}"
         request_id = event.invocation.request_id
         self._drain()
-        self._say(f"{iso8601(self._parts.now())} {request_id} Task timed out after {seconds} seconds")
+        self._say(
+            f"{iso8601(self._parts.now())} {request_id} Task timed out after {seconds} seconds"
+        )
         event.status = "timeout"
         document = {
             "errorType": "Sandbox.Timedout",

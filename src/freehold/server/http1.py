@@ -13,7 +13,7 @@ import logging
 import socket
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
@@ -95,7 +95,7 @@ class Server:
             connection.close_when_idle()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(5):
-                while self.connections:
+                while self.connections:  # noqa: ASYNC110 - once in a node's life
                     await asyncio.sleep(0.02)
         for connection in list(self.connections):
             connection.abort()
@@ -495,7 +495,7 @@ class _Refused(Exception):
         self.status = status
 
 
-async def _pieces(body: Any) -> AsyncIterator[Any]:
+async def _pieces(body: Any) -> AsyncGenerator[Any, None]:
     async for piece in body:
         yield piece
 

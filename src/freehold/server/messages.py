@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-
 # Bytes of a body that may wait for their reader before the sender is slowed.
 WAITING_BYTES_MAX = 256 * 1024
 

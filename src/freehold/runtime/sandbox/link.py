@@ -24,7 +24,9 @@ class ZygoteFailed(Exception):
 class Link:
     """A SOCK_SEQPACKET socket on the event loop: whole documents, each with open files."""
 
-    def __init__(self, end: socket.socket, on_message: Callable[[dict[str, Any], list[int]], None]) -> None:
+    def __init__(
+        self, end: socket.socket, on_message: Callable[[dict[str, Any], list[int]], None]
+    ) -> None:
         end.setblocking(False)
         self._end = end
         self._on_message = on_message
@@ -65,11 +67,13 @@ class Zygote:
         self.ended = False
 
     @classmethod
-    async def start(cls, program: str, settings: dict[str, Any], environment: dict[str, str]) -> Zygote:
+    async def start(
+        cls, program: str, settings: dict[str, Any], environment: dict[str, str]
+    ) -> Zygote:
         """Start one and wait until it is ready; ZygoteFailed if the machine does not allow it."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         os.set_inheritable(theirs.fileno(), True)
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: ASYNC220 - starting it takes a millisecond
             [program, "-I", str(_PROGRAM), str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
