@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -17,8 +18,13 @@ _STATUS_STYLES = (
 )
 
 
+# Where nobody looks at a terminal, lines stay whole for the program that reads them.
+_WIDTH_ELSEWHERE = 400
+
+
 def results() -> Console:
-    return Console(highlight=False, soft_wrap=True)
+    width = None if sys.stdout.isatty() else _WIDTH_ELSEWHERE
+    return Console(highlight=False, soft_wrap=True, width=width)
 
 
 def notes() -> Console:

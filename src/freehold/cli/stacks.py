@@ -321,14 +321,17 @@ def _print_outputs(clients: Clients, stack_name: str) -> None:
     outputs = (stack or {}).get("Outputs", [])
     if not outputs:
         return
-    made = output.table("Output", "Value", "Description")
+    console = output.results()
+    width = max(len(each["OutputKey"]) for each in outputs)
     for each in outputs:
+        # Lines rather than a table: addresses must stay whole to be copied.
         value = each["OutputValue"]
         here = local_address(value, clients.keys.endpoint_url)
-        made.add_row(each["OutputKey"], escape(value), escape(each.get("Description", "")))
+        console.print(f"[bold]{each['OutputKey']:<{width}}[/]  {escape(value)}")
         if here is not None:
-            made.add_row("", f"[bold]{here}[/]", "on this node")
-    output.results().print(made)
+            console.print(f"{'':<{width}}  here: [bold]{here}[/]")
+        if each.get("Description"):
+            console.print(f"{'':<{width}}  [dim]{escape(each['Description'])}[/]")
 
 
 def _print_changes(changes: dict[str, Any]) -> None:
