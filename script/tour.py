@@ -67,7 +67,10 @@ def start_node(data):
 
 
 def walk(data):
-    step("Deploying examples/todo", f"freehold deploy examples/todo/template.yaml --stack-name {STACK}")
+    step(
+        "Deploying examples/todo",
+        f"freehold deploy examples/todo/template.yaml --stack-name {STACK}",
+    )
     template = EXAMPLE / "template.yaml"
     command = ["deploy", str(template), "--stack-name", STACK, "--data", str(data)]
     if subprocess.run([*FREEHOLD, *command], check=False).returncode != 0:
@@ -77,7 +80,10 @@ def walk(data):
     stack = aws("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
     outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
 
-    step("Copying its stylesheet into its bucket", f"aws s3 cp static/ s3://{outputs['Bucket']}/ --recursive")
+    step(
+        "Copying its stylesheet into its bucket",
+        f"aws s3 cp static/ s3://{outputs['Bucket']}/ --recursive",
+    )
     for file in sorted((EXAMPLE / "static").iterdir()):
         aws("s3").upload_file(
             str(file), outputs["Bucket"], file.name, ExtraArgs={"ContentType": "text/css"}
@@ -91,25 +97,23 @@ def walk(data):
     page = call("GET", url)
     expect("<h1>To do</h1>" in page, "the page is not what the function makes")
     call("GET", url + "static/style.css")
-    items = json.loads(call("GET", url + "api/items"))
-    for old in items:
-        call("DELETE", url + "api/items/" + old["id"])
-    item = json.loads(call("POST", url + "api/items", {"title": "Own my cloud"}))
-    call("POST", url + "api/items", {"title": "Tell a friend"})
-    call("PUT", url + "api/items/" + item["id"], {"done": True})
+    before = json.loads(call("GET", url + "api/items"))
+    if before:
+        print("  What was put in before is still there.")
+    else:
+        item = json.loads(call("POST", url + "api/items", {"title": "Own my cloud"}))
+        call("POST", url + "api/items", {"title": "Tell a friend"})
+        call("PUT", url + "api/items/" + item["id"], {"done": True})
+        items = json.loads(call("GET", url + "api/items"))
+        found = [(each["title"], each["done"]) for each in items]
+        expect(found == [("Own my cloud", True), ("Tell a friend", False)], "the list is another")
     call("POST", url + "api/items", {"title": ""}, expected=400)
-    items = json.loads(call("GET", url + "api/items"))
-    expect(
-        [(each["title"], each["done"]) for each in items]
-        == [("Own my cloud", True), ("Tell a friend", False)],
-        "the list is not what was put into it",
-    )
 
     step("The same items through boto3, signed with the key of `freehold env`")
     table = aws("dynamodb").scan(TableName=outputs["Table"], Limit=10)
     for each in table["Items"]:
         print(f"  {outputs['Table']}: {each['title']['S']}")
-    expect(table["Count"] == 2, "the table does not have two items")
+    expect(table["Count"] > 0, "the table has no items")
 
     step("Without a valid signature nothing works")
     stranger = boto3.client(
