@@ -4,13 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .stores import BACKENDS, postgres_server
-
-
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str | None]:
-    with postgres_server(tmp_path_factory.mktemp("pg")) as address:
-        yield address
+from .stores import BACKENDS
 
 
 @pytest.fixture(params=BACKENDS)

@@ -191,7 +191,10 @@ STEP = st.one_of(
     st.tuples(st.just("abort"), st.integers(0, 60)),
 )
 # Keys that share long heads, so that every piece of a long key is cut and followed.
-POOL = sorted({b"k" * n + bytes([c]) for n in (1, 3, 478, 479, 480, 481, 959, 961, 2001, 4002) for c in (0, 65, 255, 107, 66, 1)})  # fmt: skip
+LENGTHS = (1, 3, 478, 479, 480, 481, 959, 961, 2001, 4002)
+POOL = sorted(
+    {b"k" * length + bytes([end]) for length in LENGTHS for end in (0, 1, 65, 66, 107, 255)}
+)
 
 
 @given(programs=st.lists(st.lists(STEP, max_size=6), max_size=12))

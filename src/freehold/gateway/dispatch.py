@@ -331,7 +331,7 @@ class Gateway:
                 body=body,
             )
         )
-        self._node.check(operation, params)
+        self._node.check_against(operation_model, operation, params)
         call = Call(
             self._node,
             routed.service,

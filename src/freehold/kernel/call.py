@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -189,15 +188,25 @@ class Call:
 
     def acting_as(self, principal: Principal) -> Call:
         """This call, made by somebody else."""
-        other = copy.copy(self)
+        other = self._copy()
         other.principal = principal
         return other
 
     def within(self, tx: Transaction) -> Call:
         """This call, with an open transaction."""
-        inner = copy.copy(self)
+        inner = self._copy()
         inner._tx = tx
         return inner
+
+    def open(self, tx: Transaction | None) -> None:
+        """Give this very call a transaction, or take it away. For the node alone."""
+        self._tx = tx
+
+    def _copy(self) -> Call:
+        other = Call.__new__(Call)
+        for name in Call.__slots__:
+            setattr(other, name, getattr(self, name))
+        return other
 
     def _onward(
         self,
@@ -208,7 +217,7 @@ class Call:
         account: str | None,
         region: str | None,
     ) -> Call:
-        call = copy.copy(self)
+        call = self._copy()
         call._tx = None
         call.via = self.service if principal is None else ""
         call.service = service

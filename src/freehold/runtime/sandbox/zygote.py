@@ -37,7 +37,6 @@ UID, GID = 993, 990
 
 def main(control):
     settings = json.loads(control.recv(MESSAGE_BYTES_MAX))
-    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
     namespaces = settings["namespaces"]
     if namespaces:
         try:
