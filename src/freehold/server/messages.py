@@ -138,8 +138,9 @@ class BytesBody:
 
 
 class Request:
-    """One HTTP request. `content` is the whole body where it arrived before the request was handed on,
-    else None and `body` has it. `headers` joins repeated ones with a comma; `header_list` does not."""
+    """One HTTP request. `content` is the whole body where it arrived before the request was handed
+    on, else None and `body` has it. `headers` joins repeated ones with a comma; `header_list` does
+    not."""
 
     __slots__ = (
         "body",
@@ -187,8 +188,9 @@ def _join(header_list: list[tuple[str, str]]) -> dict[str, str]:
 
 
 class Response(msgspec.Struct):
-    """An answer. A body that is an async iterator is streamed: with its Content-Length if the headers have
-    one, else chunked. `encode` turns each of its items into bytes, where they are not."""
+    """An answer. A body that is an async iterator is streamed: with its Content-Length if the
+    headers have one, else chunked. `encode` turns each of its items into bytes, where they are not.
+    """
 
     status: int
     headers: list[tuple[str, str]]
