@@ -105,6 +105,10 @@ def _use_over_http(town: Town, out: dict[str, str], title: str) -> None:
             **headers,
             **{"Content-Type": "application/json"},
         )
+        if added.status != 201:
+            for g in town.client("logs").describe_log_groups()["logGroups"]:
+                for e in town.client("logs").filter_log_events(logGroupName=g["logGroupName"])["events"]:
+                    print(g["logGroupName"], e["message"])
         assert (added.status, added.json()) == (201, item)
         assert item in town.http(f"{prefix}/items", **headers).json()
         assert town.http(f"{prefix}/items/{item['id']}", **headers).json() == [item]
