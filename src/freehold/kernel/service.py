@@ -112,6 +112,7 @@ class Service:
         self.tasks: dict[str, Handler] = {}
         self.resource_types: dict[str, Any] = {}
         self.endpoints: dict[str, Handler] = {}
+        self.cors: Handler | None = None
         self._parity: Parity | None = None
 
     def operation(
@@ -175,6 +176,12 @@ class Service:
             return function
 
         return register
+
+    def cross_origin(self, function: Handler) -> Handler:
+        """Register who knows the headers that let a browser read an answer: a function (tx, labels of the
+        request's path, origin, method) -> headers."""
+        self.cors = function
+        return function
 
     @property
     def parity(self) -> Parity:

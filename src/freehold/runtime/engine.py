@@ -160,6 +160,9 @@ class Runtime:
 
     async def close(self) -> None:
         """End everything."""
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.gather(self._starting, return_exceptions=True)
         for environment in list(self._all.values()):
             environment.kill()
         for starting in self._zygotes.values():

@@ -140,6 +140,7 @@ class Connection(asyncio.Protocol):
         # The request being read.
         self._url = b""
         self._headers: list[tuple[str, str]] = []
+        self._sent_names: list[bytes] = []
         self._head_bytes = 0
         self._body: RequestBody | None = None
         self._handed_on = False
@@ -223,6 +224,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._url = b""
         self._headers = []
+        self._sent_names = []
         self._head_bytes = 0
         self._body = None
         self._handed_on = False
@@ -246,6 +248,7 @@ class Connection(asyncio.Protocol):
         if known is None:
             known = name.decode("latin-1").lower()
         headers.append((known, value.decode("latin-1")))
+        self._sent_names.append(name)
 
     def on_headers_complete(self) -> None:
         parser = self._parser
@@ -256,6 +259,7 @@ class Connection(asyncio.Protocol):
                 raise _Refused(505, "HTTP Version Not Supported")
             request.protocol = "HTTP/1.0"
         length = self._check_head(request)
+        request.sent_names = self._sent_names
         request.secure = self._secure
         request.source_ip = self._source_ip
         request.via_sandbox = self._name
