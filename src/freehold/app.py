@@ -15,6 +15,7 @@ from typing import Any
 from freehold.blobs import Blobs
 from freehold.config import Config, environment
 from freehold.gateway.dispatch import Gateway
+from freehold.kernel import orphans
 from freehold.kernel.chance import Chance, SystemChance
 from freehold.kernel.clock import Clock, SystemClock
 from freehold.kernel.node import Node
@@ -56,13 +57,15 @@ class RunningNode:
         self._worker = worker
         self._lock = lock
         self._working = asyncio.create_task(worker.run())
+        self._collecting = asyncio.create_task(orphans.collect_forever(node))
 
     async def stop(self) -> None:
         """Let requests in progress end, then close everything."""
         await self._server.close()
         self._working.cancel()
+        self._collecting.cancel()
         await self._worker.stop()
-        await asyncio.gather(self._working, return_exceptions=True)
+        await asyncio.gather(self._working, self._collecting, return_exceptions=True)
         await self.runtime.close()
         self.node.store.close()
         os.close(self._lock)

@@ -27,6 +27,8 @@ from freehold.services.lambda_.service import service
 
 Params = dict[str, Any]
 
+service.blobs_in_use = store.used_codes
+
 ENDPOINT = "lambda-code"
 LINK_S = 600
 
