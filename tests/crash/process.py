@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -36,28 +37,26 @@ class NodeProcess:
         self.loader = _loader()
         self.killed = threading.Event()
         self.starts_s: list[float] = []
+        self.pids: list[int] = []
         self.log = data.parent / "node.log"
         self._mark = f"/mark-{os.urandom(8).hex()}"
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         """Start it, and wait until it says that it is ready."""
-        self.killed.clear()
         began = time.monotonic()
-        program = "from freehold.cli import main; main()"
-        options = ["--data", str(self.data), "--port", str(self.port)]
-        with self.log.open("a") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", program, "up", *options],
-                env={**os.environ, "PATH": f"{os.environ['PATH']}:{self._mark}"},
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
+        self._spawn()
+        assert self._process is not None
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         assert line.startswith("Freehold is ready"), self.log.read_text()[-4000:]
         self.starts_s.append(time.monotonic() - began)
+
+    def start_in_vain(self, life_s: float) -> None:
+        """Start it, and kill it while it is starting."""
+        self._spawn()
+        time.sleep(life_s)
+        self.kill()
 
     def kill(self) -> None:
         """Kill it as a power failure would, and nothing else of it."""
@@ -75,6 +74,12 @@ class NodeProcess:
         assert self._process.wait(PATIENCE_S) == 0, self.log.read_text()[-4000:]
         self._reap()
 
+    def limit_files(self, size: int) -> None:
+        """Let it make no file larger than this: to its writes that is as a disk that is full."""
+        assert self._process is not None
+        _, most = resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (size, most))
+
     def processes(self) -> set[int]:
         """All processes that it has started, directly or not, and itself."""
         found = set()
@@ -86,6 +91,11 @@ class NodeProcess:
                 except OSError:
                     continue
         return found
+
+    def control_groups(self) -> list[Path]:
+        """The groups of its sandboxes that are still there."""
+        names = {f"freehold-{pid}" for pid in self.pids}
+        return [path for path in Path("/sys/fs/cgroup").rglob("freehold-*") if path.name in names]
 
     def root(self) -> Aws:
         """The root user of its account; its key is in the store."""
@@ -110,6 +120,20 @@ class NodeProcess:
             )
         finally:
             store.close()
+
+    def _spawn(self) -> None:
+        self.killed.clear()
+        program = "from freehold.cli import main; main()"
+        options = ["--data", str(self.data), "--port", str(self.port)]
+        with self.log.open("a") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", program, "up", *options],
+                env={**os.environ, "PATH": f"{os.environ['PATH']}:{self._mark}"},
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        self.pids.append(self._process.pid)
 
     def _reap(self) -> None:
         assert self._process is not None

@@ -21,6 +21,8 @@ from tests.crash.process import NodeProcess, eventually
 
 # How long a node lives under load before it is killed.
 LIFE_S_MAX = 2.0
+# When a node that is killed while it is starting dies at the latest.
+START_S_MAX = 0.8
 # What clients say of a request whose answer did not arrive whole.
 CUT_OFF = (ConnectionError, HTTPClientError, IncompleteReadError)
 
@@ -59,6 +61,8 @@ def test_a_killed_node_comes_back_with_all_that_it_acknowledged(
     for number in range(rounds):
         run_until_killed(process, workloads, chance.uniform(0.05, LIFE_S_MAX))
         eventually(lambda: not process.processes())
+        if chance.random() < 0.3:
+            process.start_in_vain(chance.uniform(0, START_S_MAX))
         process.start()
         check_all(workloads)
         done = sum(workload.acknowledged for workload in workloads)
@@ -126,5 +130,6 @@ def check_without_orphans(process: NodeProcess, root: Aws, workloads: list[Workl
             if isinstance(workload, Invocations | Stacks):
                 workload.step()
         check_all(workloads)
+        assert not process.control_groups()
     finally:
         node.stop()
