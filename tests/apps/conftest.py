@@ -293,9 +293,7 @@ def new_town(
 
 
 @pytest.fixture(scope="session")
-def town(
-    tmp_path_factory: pytest.TempPathFactory, new_store: Callable[[], str]
-) -> Iterator[Town]:
+def town(tmp_path_factory: pytest.TempPathFactory, new_store: Callable[[], str]) -> Iterator[Town]:
     running = Town(tmp_path_factory.mktemp("town") / "data", new_store())
     yield running
     running.stop()

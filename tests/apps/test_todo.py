@@ -76,9 +76,7 @@ def test_awscli_packages_and_deploys_it(town: Town, sources: Path) -> None:
 def use(town: Town, stack: str, title: str = "To do") -> None:
     """The application answers everybody who may ask, and nobody else."""
     out = town.outputs(stack)
-    town.aws(
-        *("s3", "cp", str(HERE / "static"), f"s3://{out['Files']}", "--recursive")
-    ).succeeded()
+    town.aws(*("s3", "cp", str(HERE / "static"), f"s3://{out['Files']}", "--recursive")).succeeded()
     _use_over_http(town, out, title)
     _use_with_boto3(town, out)
     _find_logs(town, out)
@@ -107,7 +105,9 @@ def _use_over_http(town: Town, out: dict[str, str], title: str) -> None:
         )
         if added.status != 201:
             for g in town.client("logs").describe_log_groups()["logGroups"]:
-                for e in town.client("logs").filter_log_events(logGroupName=g["logGroupName"])["events"]:
+                for e in town.client("logs").filter_log_events(logGroupName=g["logGroupName"])[
+                    "events"
+                ]:
                     print(g["logGroupName"], e["message"])
         assert (added.status, added.json()) == (201, item)
         assert item in town.http(f"{prefix}/items", **headers).json()
@@ -117,7 +117,10 @@ def _use_over_http(town: Town, out: dict[str, str], title: str) -> None:
         cors = town.http(f"{prefix}/items", method="OPTIONS", **headers)
         assert (cors.status, cors.headers["access-control-allow-origin"]) == (200, "*")
         refused = town.http(f"{prefix}/items", method="PUT", **headers)
-        assert (refused.status, refused.json()) == (403, {"message": "Missing Authentication Token"})
+        assert (refused.status, refused.json()) == (
+            403,
+            {"message": "Missing Authentication Token"},
+        )
     style = town.http("/style.css", Host=f"{out['Files']}.s3.{town.region}.localhost")
     assert (style.status, style.headers["content-type"]) == (200, "text/css")
     assert style.body == (HERE / "static" / "style.css").read_bytes()

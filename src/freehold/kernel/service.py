@@ -25,6 +25,8 @@ from typing import Any
 
 import msgspec
 
+from freehold.kv import Transaction
+
 Params = dict[str, Any]
 Handler = Callable[..., Any]
 
@@ -113,6 +115,9 @@ class Service:
         self.resource_types: dict[str, Any] = {}
         self.endpoints: dict[str, Handler] = {}
         self.cors: Handler | None = None
+        # Of a service that keeps blobs: (tx, blob ids) -> those that its records name. All others are
+        # collected as orphans.
+        self.blobs_in_use: Callable[[Transaction, Iterable[str]], set[str]] | None = None
         self._parity: Parity | None = None
 
     def operation(
