@@ -274,7 +274,9 @@ class Gateway:
                 f"{self._node.model(service).metadata.get('apiVersion')}",
             )
         return AwsError(
-            "UnknownOperationException", "The operation that was requested is not known", status=404
+            "UnknownOperationException",
+            "The operation that was requested is not known",
+            status=400 if protocol == "json" else 404,
         )
 
     def _identify(
