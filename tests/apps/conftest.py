@@ -28,7 +28,7 @@ import pytest
 import freehold
 from freehold import app
 from freehold.config import Config
-from freehold.kv import Transaction, keys
+from freehold.kv import Transaction
 from freehold.services.iam import accounts
 from tests.apps import clients
 from tests.conftest import BOTO, _loader
