@@ -13,13 +13,9 @@ import zlib
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-<<<<<<< HEAD
-from freehold.gateway import identify, s3_requests, sigv4
-=======
 import orjson
 
-from freehold.gateway import identify, sigv4
->>>>>>> front
+from freehold.gateway import identify, s3_requests, sigv4
 from freehold.gateway.health import health
 from freehold.gateway.identify import AnyClaim, Identity, Words
 from freehold.gateway.routing import (
