@@ -165,6 +165,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="embedded",
         help="what nodes keep their state in: LMDB, or a PostgreSQL server started for the tests",
     )
+    parser.addoption(
+        "--crash-rounds",
+        type=int,
+        default=6,
+        help="how often tests/crash kills its node",
+    )
+    parser.addoption(
+        "--crash-seed",
+        type=int,
+        default=None,
+        help="replay the decisions of a run of tests/crash that printed this seed",
+    )
 
 
 @pytest.fixture(scope="session")

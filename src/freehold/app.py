@@ -15,6 +15,7 @@ from typing import Any
 from freehold.blobs import Blobs
 from freehold.config import Config, environment
 from freehold.gateway.dispatch import Gateway
+from freehold.kernel import orphans
 from freehold.kernel.chance import Chance, SystemChance
 from freehold.kernel.clock import Clock, SystemClock
 from freehold.kernel.node import Node
@@ -58,14 +59,17 @@ class RunningNode:
         self._working = asyncio.create_task(worker.run())
         # Finds out what functions can be confined with, and says at once what is missing.
         self._looking = asyncio.create_task(runtime.missing())
+        self._collecting = asyncio.create_task(orphans.collect_forever(node))
 
     async def stop(self) -> None:
         """Let requests in progress end, then close everything."""
         await self._server.close()
         self._working.cancel()
         self._looking.cancel()
+        self._collecting.cancel()
         await self._worker.stop()
-        await asyncio.gather(self._working, return_exceptions=True)
+        background = (self._working, self._looking, self._collecting)
+        await asyncio.gather(*background, return_exceptions=True)
         await self.runtime.close()
         self.node.store.close()
         os.close(self._lock)

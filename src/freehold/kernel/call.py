@@ -35,9 +35,11 @@ class Call:
         "account",
         "attempt",
         "endpoint_url",
+        "http_method",
         "node",
         "now",
         "operation",
+        "origin",
         "principal",
         "region",
         "request_id",
@@ -75,6 +77,9 @@ class Call:
         self.secure = False
         self.source_ip: str | None = None
         self.user_agent = ""
+        # Of a request from a browser: its Origin header, and the method, for CORS.
+        self.origin: str | None = None
+        self.http_method = "POST"
         self.source_arn: str | None = None
         self.source_account: str | None = None
         # The service that makes this call for its principal (aws:CalledVia), or "".

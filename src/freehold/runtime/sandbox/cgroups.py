@@ -254,6 +254,7 @@ def _detect_unified(root: Path, own: dict[str, str]) -> Groups | None:
     except OSError as error:
         log.debug("no control groups: %s", error)
         return None
+    _remove_leftovers(parent)
     return _UnifiedGroups(parent, missing)
 
 

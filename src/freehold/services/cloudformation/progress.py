@@ -117,6 +117,24 @@ def masked(value: Any, secrets: list[str]) -> Any:
     return value
 
 
+def say_review(call: Call, stack: Stack) -> Stack:
+    """Add the first event of a stack that waits for its change set. Clients that deploy by change
+    sets look for the last event before they execute one."""
+    event = Event(
+        id=call.new_id(),
+        at=call.now,
+        logical_id=stack.name,
+        physical_id=stack.arn,
+        type=STACK_TYPE,
+        status=stack.status,
+        reason="User Initiated",
+    )
+    stack = replace(stack, events=stack.events + 1)
+    store.add_event(call.tx, call.scope, stack.id, stack.events, event)
+    store.save_stack(call.tx, call.scope, stack)
+    return stack
+
+
 def load(call: Call, stack_id: str) -> Progress | None:
     """The stack and its operation in progress; None if there is none."""
     stack = store.load_stack(call.tx, call.scope, stack_id)

@@ -28,6 +28,8 @@ from freehold.services.lambda_.service import service
 
 Params = dict[str, Any]
 
+service.blobs_in_use = store.used_codes
+
 ENDPOINT = "lambda-code"
 LINK_S = 600
 PIECE_BYTES = 1024 * 1024

@@ -15,6 +15,7 @@ from freehold.services.cloudformation import (
     find,
     operations,
     prepare,
+    progress,
     store,
     views,
 )
@@ -189,7 +190,8 @@ def _stack(call: Call, name: str, kind: str, stack_id: str, options: Options) ->
         return found
     if kind != "CREATE":
         raise errors.stack_missing(name)
-    return operations.new_stack(call, name, stack_id, "REVIEW_IN_PROGRESS", options)
+    stack = operations.new_stack(call, name, stack_id, "REVIEW_IN_PROGRESS", options)
+    return progress.say_review(call, stack)
 
 
 def _new(
