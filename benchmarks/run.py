@@ -101,6 +101,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=SECONDS, help="how long each load lasts")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
     given = parser.parse_args()
+    # So that what was started here ends with this.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     console = Console(highlight=False)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="freehold-bench-") as directory:
@@ -473,8 +475,9 @@ def write(rows: list[tuple[str, ...]]) -> None:
         "|---|--:|--:|--:|---|",
         *("| " + " | ".join(each) + " |" for each in rows),
         "",
-        f"{CONNECTIONS} connections; 1 MB objects 4; invocations {INVOKERS}. Writes are synced to disk before they are answered.",
-        "Functions have 1,769 MB. moto's server, the peer, keeps its data in memory and checks no signatures.",
+        f"{CONNECTIONS} connections; 1 MB objects 4; invocations {INVOKERS}. Functions have 1,769 MB.",
+        "Writes are synced to disk before they are answered. moto's server, the peer, keeps its data in",
+        "memory and checks no signatures.",
     ]
     (ROOT / "docs" / "benchmarks.md").write_text("\n".join(lines) + "\n")
 
