@@ -163,7 +163,12 @@ class Town:
             "PYTHONWARNINGS": "ignore",
         }
 
-    def start(self, *command: str, cwd: Path | None = None, **environment: str) -> Started:
+    def start(
+        self,
+        *command: str,
+        cwd: Path | None = None,
+        **environment: str,
+    ) -> Started:
         process = subprocess.Popen(
             command,
             cwd=cwd or self.home,
@@ -188,7 +193,8 @@ class Town:
     def js(self, script: Path, *arguments: str) -> Any:
         """What a Node.js script, to which the SDK is there, prints as JSON."""
         modules = str(clients.node_modules())
-        started = self.start(clients.node(), str(script), *arguments, NODE_PATH=modules)
+        command = (clients.node(), "--no-warnings", str(script), *arguments)
+        started = self.start(*command, NODE_PATH=modules)
         return json.loads(started.done().succeeded())
 
     @property
@@ -293,9 +299,7 @@ def new_town(
 
 
 @pytest.fixture(scope="session")
-def town(
-    tmp_path_factory: pytest.TempPathFactory, new_store: Callable[[], str]
-) -> Iterator[Town]:
+def town(tmp_path_factory: pytest.TempPathFactory, new_store: Callable[[], str]) -> Iterator[Town]:
     running = Town(tmp_path_factory.mktemp("town") / "data", new_store())
     yield running
     running.stop()
