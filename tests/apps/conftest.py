@@ -79,9 +79,7 @@ class Started:
         self._process = process
 
     def done(self) -> Done:
-        began = time.monotonic()
         output, _ = self._process.communicate(timeout=COMMAND_S)
-        print(round(time.monotonic() - began, 2), self._command[-150:])
         return Done(self._command, self._process.returncode, output)
 
 
