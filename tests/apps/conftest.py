@@ -28,7 +28,7 @@ import pytest
 import freehold
 from freehold import app
 from freehold.config import Config
-from freehold.kv import Transaction, keys
+from freehold.kv import Transaction
 from freehold.services.iam import accounts
 from tests.apps import clients
 from tests.conftest import BOTO, _loader
@@ -206,8 +206,8 @@ class Town:
         session._session.register_component("data_loader", _loader())
         return session
 
-    def client(self, service: str, **keys: str) -> Any:
-        return self.session.client(service, endpoint_url=self.url, config=BOTO, **keys)
+    def client(self, service: str) -> Any:
+        return self.session.client(service, endpoint_url=self.url, config=BOTO)
 
     def http(
         self,
