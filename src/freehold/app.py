@@ -57,15 +57,19 @@ class RunningNode:
         self._worker = worker
         self._lock = lock
         self._working = asyncio.create_task(worker.run())
+        # Finds out what functions can be confined with, and says at once what is missing.
+        self._looking = asyncio.create_task(runtime.missing())
         self._collecting = asyncio.create_task(orphans.collect_forever(node))
 
     async def stop(self) -> None:
         """Let requests in progress end, then close everything."""
         await self._server.close()
         self._working.cancel()
+        self._looking.cancel()
         self._collecting.cancel()
         await self._worker.stop()
-        await asyncio.gather(self._working, self._collecting, return_exceptions=True)
+        background = (self._working, self._looking, self._collecting)
+        await asyncio.gather(*background, return_exceptions=True)
         await self.runtime.close()
         self.node.store.close()
         os.close(self._lock)
@@ -108,7 +112,7 @@ async def start(
         environment=environment(),
         isolation=config.isolation,
     )
-    node.add_part(runtime)
+    node.add_part(Runtime, runtime)
     now = clock.now()
     await store.write(lambda tx: ensure_account(tx, config.account, chance=chance, now=now))
     worker = Worker(node)

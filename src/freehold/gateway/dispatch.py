@@ -13,9 +13,9 @@ import zlib
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from freehold.gateway import identify, sigv4
+from freehold.gateway import identify, s3_requests, sigv4
 from freehold.gateway.health import health
-from freehold.gateway.identify import Identity, Words
+from freehold.gateway.identify import AnyClaim, Identity, Words
 from freehold.gateway.routing import (
     SIGNING_NAMES,
     TARGET_PREFIXES,
@@ -90,7 +90,11 @@ class Gateway:
         target = endpoint_of(request, self._domain)
         if target is not None:
             return self._serve_endpoint(request, target)
-        if request.content is None or not self._node.store.inline:
+        if request.method in ("OPTIONS", "POST"):
+            target = s3_requests.endpoint_of(request, hint_of(request.host, self._domain))
+            if target is not None:
+                return self._serve_bucket(request, target)
+        if request.content is None or not self._node.store.inline or "origin" in request.headers:
             return self._handle_waiting(request)
         return self._handle_now(request)
 
@@ -167,16 +171,27 @@ class Gateway:
             result = self._run(request, request_id, routed, identity, body)
             if hasattr(result, "__await__"):
                 result = await result
-            return self._succeeded(result, request, request_id, routed)
+            response = self._succeeded(result, request, request_id, routed)
+            return await self._with_cors(response, request, routed)
         except Exception as error:  # noqa: BLE001 - the one place where errors become answers
             return self._failed(error, request, request_id, routed)
 
-    def _streams(self, request: Request, query: sigv4.Pairs, claim: sigv4.Claim | None) -> bool:
+    async def _with_cors(self, response: Response, request: Request, routed: _Routed) -> Response:
+        """Add what lets a browser read the answer, where the service says so."""
+        cors = self._node.service(routed.service).cors
+        origin = request.headers.get("origin")
+        if cors is not None and origin is not None:
+            response.headers += await self._node.store.read(
+                lambda tx: cors(tx, routed.labels, origin, request.method)
+            )
+        return response
+
+    def _streams(self, request: Request, query: sigv4.Pairs, claim: AnyClaim | None) -> bool:
         """Whether the operation takes its body as it arrives; S3's do, whatever the operation."""
         service = claim.service if claim is not None else None
         return service in (None, "s3", "s3express") and "x-amz-target" not in request.headers
 
-    async def _known_key(self, request: Request, claim: sigv4.Claim) -> None:
+    async def _known_key(self, request: Request, claim: AnyClaim) -> None:
         """Refuse a large body of an unknown sender before it is taken in."""
         if self._node.settings.open_auth:
             return
@@ -186,7 +201,7 @@ class Gateway:
         if found is None:
             raise Words("json").unknown_key(claim.access_key_id)
 
-    def _route(self, request: Request, query: sigv4.Pairs, claim: sigv4.Claim | None) -> _Routed:
+    def _route(self, request: Request, query: sigv4.Pairs, claim: AnyClaim | None) -> _Routed:
         hint = hint_of(request.host, self._domain) if request.host else Hint()
         target = request.headers.get("x-amz-target")
         services = self._candidates(request, query, claim, hint, target)
@@ -207,7 +222,7 @@ class Gateway:
         self,
         request: Request,
         query: sigv4.Pairs,
-        claim: sigv4.Claim | None,
+        claim: AnyClaim | None,
         hint: Hint,
         target: str | None,
     ) -> tuple[str, ...]:
@@ -277,7 +292,7 @@ class Gateway:
         self,
         request: Request,
         routed: _Routed,
-        claim: sigv4.Claim | None,
+        claim: AnyClaim | None,
         credential: Credential | None,
     ) -> Identity:
         settings = self._node.settings
@@ -322,6 +337,11 @@ class Gateway:
                 body = BytesBody(body)
         elif request.headers.get("content-encoding") == "gzip" and isinstance(body, bytes):
             body = _unzipped(body)
+        elif routed.service == "s3" and body:
+            has_checksum = "requestAlgorithmMember" in operation_model.document.get(
+                "httpChecksum", {}
+            )
+            s3_requests.check_digests(request, body, has_checksum=has_checksum)
         params = operation_model.parse(
             WireRequest(
                 method=request.method,
@@ -331,7 +351,7 @@ class Gateway:
                 body=body,
             )
         )
-        self._node.check(operation, params)
+        self._node.check_against(operation_model, operation, params)
         call = Call(
             self._node,
             routed.service,
@@ -351,6 +371,8 @@ class Gateway:
         call.secure = request.secure or (
             self._node.settings.loopback_is_secure and request.source_ip.startswith(_LOOPBACK)
         )
+        call.origin = request.headers.get("origin")
+        call.http_method = request.method
         if request.host:
             call.endpoint_url = f"{'https' if request.secure else 'http'}://{request.host}"
 
@@ -427,13 +449,26 @@ class Gateway:
     # -- endpoints --
 
     async def _serve_endpoint(self, request: Request, target: ToEndpoint) -> Response:
+        endpoint = await self._node.store.read(
+            lambda tx: endpoints.find(tx, target.kind, target.name)
+        )
+        if endpoint is None:
+            return _plain_error(403, "Forbidden")
+        return await self._serve_at(request, target, endpoint)
+
+    async def _serve_bucket(self, request: Request, target: ToEndpoint) -> Response:
+        """Buckets have names of their own, and need not claim an endpoint for what S3 itself answers."""
+        settings = self._node.settings
+        endpoint = endpoints.Endpoint(
+            target.kind, target.name, "s3", settings.account, settings.region, target.name
+        )
+        return await self._serve_at(request, target, endpoint)
+
+    async def _serve_at(
+        self, request: Request, target: ToEndpoint, endpoint: endpoints.Endpoint
+    ) -> Response:
         request_id = self._node.new_id()
         try:
-            endpoint = await self._node.store.read(
-                lambda tx: endpoints.find(tx, target.kind, target.name)
-            )
-            if endpoint is None:
-                return _plain_error(403, "Forbidden")
             service = self._node.service(endpoint.service)
             identity = await self._identify_caller(request, target.kind)
             principal = identity.principal if identity is not None else principals.ANONYMOUS
@@ -461,8 +496,14 @@ class Gateway:
                     query=request.query,
                     headers=tuple(request.header_list),
                     body=body,
+                    sent_headers=tuple(
+                        (sent.decode("latin-1"), value)
+                        for sent, (_, value) in zip(
+                            request.sent_names, request.header_list, strict=False
+                        )
+                    ),
                     source_ip=request.source_ip,
-                    secure=call.secure,
+                    secure=request.secure,
                     protocol=request.protocol,
                 ),
                 endpoint,
@@ -494,7 +535,7 @@ class Gateway:
         )
 
 
-def _claim(request: Request, query: sigv4.Pairs) -> sigv4.Claim | None:
+def _claim(request: Request, query: sigv4.Pairs) -> AnyClaim | None:
     return identify.claim_of(request, query)
 
 

@@ -122,7 +122,7 @@ def signature(
             method,
             canonical_path(path, encodes_twice=encodes_twice),
             canonical_query(query),
-            *(f"{name}:{' '.join(headers.get(name, '').split())}" for name in claim.signed_headers),
+            *[f"{name}:{_folded(headers.get(name, ''))}" for name in claim.signed_headers],
             "",
             ";".join(claim.signed_headers),
             payload_hash,
@@ -132,6 +132,11 @@ def signature(
     to_sign = f"{ALGORITHM}\n{claim.timestamp}\n{claim.scope}\n{digest}"
     key = signing_key(secret, claim.date, claim.region, claim.service)
     return hmac.digest(key, to_sign.encode(), "sha256").hex()
+
+
+def _folded(value: str) -> str:
+    """A header's value as it is signed: runs of spaces are one space."""
+    return " ".join(value.split()) if "  " in value or "\t" in value else value.strip()
 
 
 @lru_cache(maxsize=4096)

@@ -25,17 +25,22 @@ def require(call: Call, accesses: Iterable[Access]) -> None:
 def decide(call: Call, access: Access) -> Decision:
     principal = call.principal
     owner = access.owner or call.account
-    if principal.kind == "root" and principal.account == owner and access.policy is None:
+    is_owner = principal.kind == "root" and principal.account == owner
+    if is_owner and access.policy is None and not principal.session_policies:
         return evaluate.REFUSED_BY_RESOURCE if access.policy_required else evaluate.ALLOWED
     policies = None
-    if principal.kind in ("user", "role"):
+    if principal.kind in ("user", "role", "federated") and principal.account:
         policies = call.node.directory.policies(call.tx, principal)
     request = Request(
         principal=principal,
         action=access.action,
         resource=access.resource,
         owner=owner,
-        context={**_context(call), **{key.lower(): v for key, v in access.context.items()}},
+        context={
+            **_context(call),
+            "aws:resourceaccount": [owner],
+            **{key.lower(): v for key, v in access.context.items()},
+        },
     )
     return evaluate.evaluate(
         request,
@@ -70,12 +75,14 @@ def _context(call: Call) -> dict[str, list[str]]:
         context["aws:principalservicename"] = [principal.name]
         return context
     if principal.kind == "anonymous":
+        context["aws:principalaccount"] = context["aws:userid"] = ["anonymous"]
+        context["aws:principaltype"] = ["Anonymous"]
         return context
     context["aws:principalarn"] = [principal.role_arn or principal.arn]
     context["aws:principalaccount"] = [principal.account]
     context["aws:principaltype"] = [_PRINCIPAL_TYPES[principal.kind]]
     context["aws:userid"] = [principal.id]
-    if principal.kind == "user":
+    if principal.kind == "user" and principal.name:
         context["aws:username"] = [principal.name]
     if principal.token_issued_at is not None:
         context["aws:tokenissuetime"] = [str(principal.token_issued_at)]

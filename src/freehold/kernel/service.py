@@ -114,6 +114,7 @@ class Service:
         self.tasks: dict[str, Handler] = {}
         self.resource_types: dict[str, Any] = {}
         self.endpoints: dict[str, Handler] = {}
+        self.cors: Handler | None = None
         # Of a service that keeps blobs: (tx, blob ids) -> those that its records name. All others are
         # collected as orphans.
         self.blobs_in_use: Callable[[Transaction, Iterable[str]], set[str]] | None = None
@@ -180,6 +181,12 @@ class Service:
             return function
 
         return register
+
+    def cross_origin(self, function: Handler) -> Handler:
+        """Register who knows the headers that let a browser read an answer: a function (tx, labels of the
+        request's path, origin, method) -> headers."""
+        self.cors = function
+        return function
 
     @property
     def parity(self) -> Parity:

@@ -141,6 +141,13 @@ class Runtime:
         """What would run functions of this runtime; RuntimeUnavailable if nothing can."""
         return choose(runtime, on_this_machine())
 
+    async def warm(self, runtime: str) -> Interpreter:
+        """Make ready what functions of this runtime start from; return what would run them."""
+        interpreter = await asyncio.to_thread(self.interpreter, runtime)
+        await self._prepare()
+        await self._zygote(interpreter)
+        return interpreter
+
     def inspect(self, archive: Path) -> int:
         """The unzipped size of a code archive in bytes; CodeRefused if it may not be unpacked."""
         return packages.inspect(archive)
@@ -153,6 +160,9 @@ class Runtime:
 
     async def close(self) -> None:
         """End everything."""
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.gather(self._starting, return_exceptions=True)
         for environment in list(self._all.values()):
             environment.kill()
         for starting in self._zygotes.values():
@@ -407,6 +417,7 @@ class Runtime:
 
     async def _find_isolation(self) -> None:
         isolation = self.isolation
+        await asyncio.to_thread(on_this_machine)
         self._authority = Authority(datetime.fromtimestamp(self._clock.now(), UTC))
         (self._directory / "authorities.pem").write_text(self._authority.bundle())
         isolation.groups = cgroups.detect()

@@ -1,8 +1,9 @@
 """The HTTP/1.1 server: httptools' parser under a protocol class of our own.
 
-Strict where leniency is dangerous: a request with both Content-Length and Transfer-Encoding, with two
-lengths, with two Host headers, with folded headers or bare line feeds is refused and the connection
-closed. Requests of one connection are answered in order; those that arrive behind one in progress wait.
+Strict where leniency is dangerous: a request with both Content-Length and Transfer-Encoding, with
+two lengths, with two Host headers, with folded headers or bare line feeds is refused and the
+connection closed. Requests of one connection are answered in order; those that arrive behind one in
+progress wait.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     body_idle_s: float = 60.0
     keep_alive_s: float = 75.0
     write_idle_s: float = 60.0
+    # How long a client that still sends what nobody will read may take to see its answer.
+    linger_s: float = 2.0
+    # How often deadlines are looked at.
+    sweep_s: float = 1.0
 
 
 class Server:
@@ -118,7 +123,7 @@ class Server:
         """One timer for all connections: what is past its deadline is cut."""
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(self.limits.sweep_s)
             now = loop.time()
             for connection in [c for c in self.connections if c.deadline < now]:
                 connection.time_out()
@@ -137,20 +142,27 @@ class Connection(asyncio.Protocol):
         self._parser: Any = None
         self._source_ip = "127.0.0.1"
         self.deadline = 0.0
-        # The request being read.
+        # The request being read; `_headers` are its trailers once its head is complete.
+        self._is_reading = False
         self._url = b""
         self._headers: list[tuple[str, str]] = []
+        self._sent_names: list[bytes] = []
         self._head_bytes = 0
+        # What has come since the parser gave us anything: it keeps half a header to itself.
+        self._unseen_bytes = 0
         self._body: RequestBody | None = None
         self._handed_on = False
-        # Requests read and not yet answered; the first is in progress.
+        # Requests read and not yet answered; the first is in progress if `_is_busy`.
         self._queue: deque[Request] = deque()
+        self._is_busy = False
         self._working: asyncio.Task[None] | None = None
         self._writable: asyncio.Future[None] | None = None
+        self._unwritten_bytes = 0
         self._is_paused = False
         self._keep_alive: deque[bool] = deque()
+        # Nothing more is read; what was read before is still answered, then `_last_words`.
         self._closing = False
-        self._upgraded: Any = None
+        self._last_words = b""
 
     # -- asyncio.Protocol --
 
@@ -171,26 +183,23 @@ class Connection(asyncio.Protocol):
         self._closing = True
         if self._body is not None and not self._body.ended:
             self._body.fail(ClientGone())
-        if self._writable is not None and not self._writable.done():
-            self._writable.set_exception(ClientGone())
-        if self._upgraded is not None:
-            self._upgraded.connection_lost()
+        if self._writable is not None:
+            self._writable.cancel()
         if self._working is not None:
             self._working.cancel()
         self._queue.clear()
 
     def data_received(self, data: bytes) -> None:
-        if self._upgraded is not None:
-            self._upgraded.data_received(data)
-            return
         if self._closing:
             return
+        self._unseen_bytes += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._rest = data[upgrade.args[0] :]
-        except _Refused as refused:
-            self._refuse(refused.status, str(refused))
+        except httptools.HttpParserUpgrade:
+            # There is nothing to upgrade to: the request is answered as any other, and that is all.
+            self._closing = True
+            self._close_if_answered()
+            return
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
             if isinstance(cause, _Refused):
@@ -198,35 +207,44 @@ class Connection(asyncio.Protocol):
             else:
                 log.error("the server failed on a request", exc_info=cause)
                 self._refuse(500, "Internal Server Error")
+            return
         except httptools.HttpParserError as error:
             self._refuse(400, f"Bad Request: {error}")
+            return
+        limits = self._limits
+        if self._unseen_bytes > limits.url_bytes + limits.headers_bytes:
+            self._refuse(431, "Request Header Fields Too Large")
 
     def eof_received(self) -> bool:
-        # A client that has sent all it will send may still read the answer.
+        # A client that has sent all it will send may still read the answer (over TLS it cannot).
+        self._closing = True
         if self._body is not None and not self._body.ended:
-            return False
-        self._closing = self._closing or not self._queue
-        if self._keep_alive:
-            self._keep_alive[-1] = False
-        return bool(self._queue)
+            self._body.fail(ClientGone())
+        return bool(self._queue) and not self._secure
 
     def pause_writing(self) -> None:
         self._writable = self._loop.create_future()
+        self._unwritten_bytes = self._transport.get_write_buffer_size()
+        self.deadline = self._loop.time() + self._limits.write_idle_s
 
     def resume_writing(self) -> None:
-        if self._writable is not None and not self._writable.done():
-            self._writable.set_result(None)
-        self._writable = None
+        writable, self._writable = self._writable, None
+        if writable is not None and not writable.done():
+            writable.set_result(None)
+        self.deadline = self._idle_deadline()
+        self._start_next()
 
     # -- httptools callbacks --
 
     def on_message_begin(self) -> None:
+        self._is_reading = True
         self._url = b""
         self._headers = []
+        self._sent_names = []
         self._head_bytes = 0
         self._body = None
         self._handed_on = False
-        self.deadline = self._loop.time() + self._limits.head_s
+        self._expect_within(self._limits.head_s)
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -245,25 +263,36 @@ class Connection(asyncio.Protocol):
         known = _NAMES.get(name)
         if known is None:
             known = name.decode("latin-1").lower()
-        headers.append((known, value.decode("latin-1")))
+        # The parser takes blanks off a value's beginning, and leaves those at its end.
+        headers.append((known, value.decode("latin-1").rstrip(" \t")))
+        self._sent_names.append(name)
 
     def on_headers_complete(self) -> None:
         parser = self._parser
-        request = Request(parser.get_method().decode("latin-1"), self._url, self._headers)
+        self._unseen_bytes = 0
+        target = self._url if self._url.startswith(b"/") else self._path_of_absolute()
+        request = Request(parser.get_method().decode("latin-1"), target, self._headers)
         version = parser.get_http_version()
         if version != "1.1":
             if version != "1.0":
                 raise _Refused(505, "HTTP Version Not Supported")
             request.protocol = "HTTP/1.0"
         length = self._check_head(request)
+        request.sent_names = self._sent_names
+        # The parser gives us trailers as it gives us headers: they are not the request's.
+        self._headers = []
+        self._sent_names = []
         request.secure = self._secure
         request.source_ip = self._source_ip
         request.via_sandbox = self._name
-        self._keep_alive.append(parser.should_keep_alive() and not self._closing)
+        self._keep_alive.append(parser.should_keep_alive() and not parser.should_upgrade())
         self._request = request
         if length == 0:
             return
-        expects = request.headers.get("expect", "").lower() == "100-continue"
+        expects = (
+            request.headers.get("expect", "").lower() == "100-continue"
+            and request.protocol == "HTTP/1.1"
+        )
         streamed = expects or length is None or length > self._limits.whole_body_bytes
         self._body = RequestBody(
             length,
@@ -276,16 +305,26 @@ class Connection(asyncio.Protocol):
         if streamed:
             self._handed_on = True
             self._hand_on(request)
+            if self._queue and not expects:
+                self.deadline = self._loop.time() + self._limits.body_idle_s
 
     def on_body(self, piece: bytes) -> None:
-        self.deadline = self._loop.time() + self._limits.body_idle_s
+        if self._closing:
+            return
+        self._unseen_bytes = 0
+        self._expect_within(self._limits.body_idle_s)
         if self._body is not None:
             self._body.feed(piece)
 
     def on_message_complete(self) -> None:
         body = self._body
         request = self._request
+        self._is_reading = False
+        self._unseen_bytes = 0
+        if self._writable is None:
+            self.deadline = self._idle_deadline()
         if body is not None:
+            body.trailers = dict(self._headers)
             body.end()
         if self._handed_on:
             return
@@ -302,7 +341,11 @@ class Connection(asyncio.Protocol):
             raise _Refused(400, "Bad Request: exactly one Host header is needed")
         encoding = headers.get("transfer-encoding")
         if encoding is not None:
-            if encoding.strip().lower() != "chunked" or "content-length" in headers:
+            if (
+                encoding.lower() != "chunked"
+                or "content-length" in headers
+                or request.protocol == "HTTP/1.0"
+            ):
                 raise _Refused(400, "Bad Request: this Transfer-Encoding is not understood")
             return None
         length = headers.get("content-length")
@@ -312,29 +355,53 @@ class Connection(asyncio.Protocol):
             raise _Refused(400, "Bad Request: Content-Length is not a number")
         return int(length)
 
+    def _path_of_absolute(self) -> bytes:
+        """The path of a target that is a whole URL. Its host must be that of the Host header: that
+        is what signatures cover."""
+        scheme, _, rest = self._url.partition(b"://")
+        authority, slash, path = rest.partition(b"/")
+        host = next((value for name, value in self._headers if name == "host"), "")
+        if scheme.lower() not in (b"http", b"https") or authority != host.encode("latin-1"):
+            raise _Refused(400, "Bad Request: this request target is not understood")
+        return slash + path or b"/"
+
     def _hand_on(self, request: Request) -> None:
+        if self._closing:
+            return
         self._queue.append(request)
-        if len(self._queue) == 1:
-            self._start(request)
-        elif len(self._queue) >= self._limits.pipelined:
+        self._start_next()
+        if len(self._queue) >= self._limits.pipelined:
             self._pause_reading()
+
+    def _start_next(self) -> None:
+        """Start the first request in the queue, unless one is in progress or the client has yet to
+        read what it was sent."""
+        if self._is_busy or not self._queue or self._writable is not None:
+            return
+        if not self._transport.is_closing():
+            self._is_busy = True
+            self._start(self._queue[0])
 
     def _start(self, request: Request) -> None:
         # While it is worked on, only its own waits have deadlines.
-        self.deadline = float("inf")
+        self.deadline = self._idle_deadline()
         try:
             answer = self._server.handler(request)
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
-            answer = Response(500, [("Content-Type", "text/plain")], b"Internal Server Error")
+            answer = _our_error()
         if type(answer) is Response:
             self._answer(request, answer)
         elif type(answer) is Pending:
             finish = answer.finish
 
             def done(future: Any) -> None:
-                if not self._closing or self._queue:
-                    self._answer(request, finish(future))
+                try:
+                    answer = finish(future)
+                except Exception:
+                    log.exception("%s %s failed", request.method, request.path)
+                    answer = _our_error()
+                self._answer(request, answer)
 
             answer.future.add_done_callback(done)
         else:
@@ -345,10 +412,11 @@ class Connection(asyncio.Protocol):
         try:
             answer = await coming
         except ClientGone:
+            self._say_last_words()
             return
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
-            answer = Response(500, [("Content-Type", "text/plain")], b"Internal Server Error")
+            answer = _our_error()
         self._working = None
         self._answer(request, answer)
 
@@ -370,16 +438,23 @@ class Connection(asyncio.Protocol):
             self._keep_alive[0] = False
         self._transport.write(self._head(request, answer, None if length is None else int(length)))
         encode = answer.encode
+        left = None if length is None else int(length)
         try:
             if request.method != "HEAD" and answer.status not in (204, 304):
                 async with contextlib.aclosing(_pieces(answer.body)) as pieces:
                     async for piece in pieces:
                         raw = piece if encode is None else encode(piece)
+                        if left is not None:
+                            left -= len(raw)
+                            if left < 0:
+                                raise ValueError("the body is longer than its Content-Length")
                         if raw:
                             self._transport.write(
                                 b"%x\r\n%b\r\n" % (len(raw), raw) if chunked else raw
                             )
                         await self._until_writable()
+                if left:
+                    raise ValueError(f"the body is {left} bytes shorter than its Content-Length")
                 if chunked:
                     self._transport.write(b"0\r\n\r\n")
         except (ClientGone, asyncio.CancelledError):
@@ -395,82 +470,142 @@ class Connection(asyncio.Protocol):
 
     async def _until_writable(self) -> None:
         if self._writable is not None:
-            self.deadline = self._loop.time() + self._limits.write_idle_s
             await self._writable
-            self.deadline = float("inf")
 
     def _next(self, request: Request) -> None:
         """The first request of the queue has been answered: close, or go on."""
+        self._is_busy = False
         self._queue.popleft()
         keep_alive = self._keep_alive.popleft()
         body = request.body
-        unread = isinstance(body, RequestBody) and not body.ended
-        if not keep_alive or self._closing or unread:
-            self._closing = True
-            self._transport.close()
+        if isinstance(body, RequestBody) and not body.ended:
+            self._linger()
             return
-        self.deadline = self._loop.time() + self._limits.keep_alive_s
+        if not keep_alive:
+            self._close()
+            return
+        if self._closing and not self._queue:
+            self._say_last_words()
+            return
+        self._resume_reading()
+        if self._writable is None:
+            self.deadline = self._idle_deadline()
         if self._queue:
-            self._resume_reading()
-            # Not from within the stack of the one before: a thousand pipelined requests are no recursion.
+            # Not from within the stack of the one before: a thousand requests are no recursion.
             self._loop.call_soon(self._start_next)
-        else:
-            self._resume_reading()
-
-    def _start_next(self) -> None:
-        if self._queue and not self._transport.is_closing():
-            self._start(self._queue[0])
 
     def _head(self, request: Request, answer: Response, length: int | None) -> bytes:
         status = answer.status
-        parts = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n".encode()]
         has_length = False
+        lines = []
         for name, value in answer.headers:
             if name in ("Content-Length", "content-length"):
                 has_length = True
-            parts.append(f"{name}: {value}\r\n".encode("latin-1", "replace"))
+            lines.append(f"{name}: {value}\r\n")
+        text = "".join(lines)
+        if text.count("\n") != len(lines) or text.count("\r") != len(lines) or "\0" in text:
+            # A value that would begin a line of its own says whatever its author likes.
+            text = "".join(f"{_one_line(name)}: {_one_line(v)}\r\n" for name, v in answer.headers)
+        parts = [
+            _STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n".encode(),
+            text.encode("latin-1", "replace"),
+        ]
         if not has_length and status not in (204, 304) and status >= 200:
             if length is not None:
                 parts.append(b"Content-Length: %d\r\n" % length)
             elif request.protocol == "HTTP/1.1":
                 parts.append(b"Transfer-Encoding: chunked\r\n")
-        if not self._keep_alive[0] or self._closing:
+        if not self._keep_alive[0] or (self._closing and len(self._queue) == 1):
             parts.append(b"Connection: close\r\n")
+        elif request.protocol == "HTTP/1.0":
+            parts.append(b"Connection: keep-alive\r\n")
         parts.append(self._server.date_header())
         parts.append(b"\r\n")
         return b"".join(parts)
 
     def _send_continue(self) -> None:
+        self.deadline = self._loop.time() + self._limits.body_idle_s
         self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _refuse(self, status: int, why: str) -> None:
         """Answer what cannot be read, after what was read before it, and close."""
+        body = why.encode()
+        self._last_words = _STATUS_LINES[status] + (
+            b"Content-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
+            % (len(body), body)
+        )
         self._closing = True
-        if not self._queue:
-            body = why.encode()
-            head = _STATUS_LINES[status] + (
-                b"Content-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
-                % len(body)
-            )
-            self._transport.write(head + body)
-            self._transport.close()
-        elif self._body is not None and not self._body.ended:
+        if self._body is not None and not self._body.ended:
             self._body.fail(ClientGone())
+        self._close_if_answered()
+
+    def _close_if_answered(self) -> None:
+        if not self._queue:
+            self._say_last_words()
+
+    def _say_last_words(self) -> None:
+        if not self._last_words:
+            self._close()
+        elif not self._transport.is_closing():
+            self._transport.write(self._last_words)
+            self._linger()
+
+    def _linger(self) -> None:
+        """Close, but read on for a while: a connection closed on bytes that were not read is reset,
+        and the client may lose the answer that it was sent."""
+        self._closing = True
+        self._queue.clear()
+        if self._secure or self._transport.is_closing():
+            self._close()
+            return
+        self._transport.write_eof()
+        self._unwritten_bytes = self._transport.get_write_buffer_size()
+        self._resume_reading()
+        self.deadline = self._loop.time() + self._limits.linger_s
+
+    def _close(self) -> None:
+        self._closing = True
+        self._queue.clear()
+        self._unwritten_bytes = self._transport.get_write_buffer_size()
+        self.deadline = self._loop.time() + self._limits.write_idle_s
+        self._transport.close()
+
+    def _expect_within(self, seconds: float) -> None:
+        """Give the client so long for the next bytes; but not one that has yet to read ours."""
+        if self._writable is None:
+            self.deadline = self._loop.time() + seconds
+
+    def _idle_deadline(self) -> float:
+        """Until when the client may be silent: for ever while it waits for us."""
+        if self._queue:
+            return float("inf")
+        if self._closing:
+            return self._loop.time() + self._limits.linger_s
+        return self._loop.time() + self._limits.keep_alive_s
 
     def _pause_reading(self) -> None:
-        if not self._is_paused and not self._transport.is_closing():
+        if not self._is_paused and not self._closing and not self._transport.is_closing():
             self._is_paused = True
+            # Now it is we who are slow.
+            self._expect_within(float("inf"))
             self._transport.pause_reading()
 
     def _resume_reading(self) -> None:
         if self._is_paused and not self._transport.is_closing():
             self._is_paused = False
+            if self._is_reading:
+                self._expect_within(self._limits.body_idle_s)
             self._transport.resume_reading()
 
     # -- the end --
 
     def time_out(self) -> None:
-        if not self._queue and self._headers and not self._closing:
+        unwritten = self._transport.get_write_buffer_size()
+        if 0 < unwritten < self._unwritten_bytes:
+            # It reads, if slowly.
+            self._unwritten_bytes = unwritten
+            self.deadline = self._loop.time() + self._limits.write_idle_s
+        elif not self._queue and self._is_reading and not self._closing:
             self._refuse(408, "Request Timeout")
         else:
             self.abort()
@@ -495,6 +630,14 @@ class _Refused(Exception):
         self.status = status
 
 
+def _our_error() -> Response:
+    return Response(500, [("Content-Type", "text/plain")], b"Internal Server Error")
+
+
+def _one_line(text: str) -> str:
+    return text.translate(_LINE_ENDS)
+
+
 async def _pieces(body: Any) -> AsyncGenerator[Any, None]:
     async for piece in body:
         yield piece
@@ -507,6 +650,7 @@ def _shown(request: Request, answer: Response) -> bytes:
     return body
 
 
+_LINE_ENDS = str.maketrans("\r\n\0", "   ")
 _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
 }

@@ -138,8 +138,9 @@ class BytesBody:
 
 
 class Request:
-    """One HTTP request. `content` is the whole body where it arrived before the request was handed on,
-    else None and `body` has it. `headers` joins repeated ones with a comma; `header_list` does not."""
+    """One HTTP request. `content` is the whole body where it arrived before the request was handed
+    on, else None and `body` has it. `headers` joins repeated ones with a comma; `header_list` does
+    not."""
 
     __slots__ = (
         "body",
@@ -152,6 +153,7 @@ class Request:
         "protocol",
         "query",
         "secure",
+        "sent_names",
         "source_ip",
         "via_sandbox",
     )
@@ -170,6 +172,8 @@ class Request:
         self.content: bytes | None = None
         self.body: Any = None
         self.protocol = "HTTP/1.1"
+        # The headers' names as the client wrote them.
+        self.sent_names: list[bytes] = []
         self.secure = False
         self.source_ip = "127.0.0.1"
         # The name of the execution environment whose socket it came through, or None.
@@ -184,8 +188,9 @@ def _join(header_list: list[tuple[str, str]]) -> dict[str, str]:
 
 
 class Response(msgspec.Struct):
-    """An answer. A body that is an async iterator is streamed: with its Content-Length if the headers have
-    one, else chunked. `encode` turns each of its items into bytes, where they are not."""
+    """An answer. A body that is an async iterator is streamed: with its Content-Length if the
+    headers have one, else chunked. `encode` turns each of its items into bytes, where they are not.
+    """
 
     status: int
     headers: list[tuple[str, str]]

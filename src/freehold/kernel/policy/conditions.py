@@ -76,8 +76,7 @@ def holds(condition: Condition, context: Context) -> bool:
     """Whether a condition is met in a context (keys in lower case)."""
     found = context.get(condition.key)
     if condition.is_null_check:
-        wants_absent = condition.values[:1] == ("true",)
-        return (not found) == wants_absent
+        return any((not found) == (wanted.lower() == "true") for wanted in condition.values)
     if not found:
         if condition.quantifier:
             return condition.quantifier == "all" or condition.if_exists
@@ -90,11 +89,16 @@ def holds(condition: Condition, context: Context) -> bool:
 
 def _fits(condition: Condition, value: str, context: Context) -> bool:
     """One value of the request against the policy's: any of them, or for a negated operator none."""
-    try:
-        matched = any(condition.test(value, wanted, context) for wanted in condition.values)
-    except MissingVariable:
-        return False
+    matched = any(_matches(condition.test, value, wanted, context) for wanted in condition.values)
     return matched != condition.negated
+
+
+def _matches(test: Test, value: str, wanted: str, context: Context) -> bool:
+    try:
+        return test(value, wanted, context)
+    except MissingVariable:
+        # "Policy variables with no value": nothing is equal to it, or like it.
+        return False
 
 
 def _quantifier(operator: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ import msgspec
 import orjson
 
 from freehold.kernel.policy import conditions
-from freehold.kernel.policy.patterns import Pattern, arn_pattern, text_pattern
+from freehold.kernel.policy.patterns import Pattern, text_pattern
 
 Kind = Literal["identity", "resource", "trust"]
 VERSIONS = ("2012-10-17", "2008-10-17")
@@ -117,7 +117,8 @@ def _statement(raw: Any, version: str, kind: Kind | None) -> Statement:
         allows=raw["Effect"] == "Allow",
         actions=tuple(text_pattern(action.lower(), substitutes=False) for action in actions),
         not_actions="NotAction" in raw,
-        resources=tuple(arn_pattern(resource, substitutes=substitutes) for resource in resources),
+        # Over the whole text: a * at the end of an ARN's part "can expand to match beyond the colon".
+        resources=tuple(text_pattern(resource, substitutes=substitutes) for resource in resources),
         not_resources="NotResource" in raw,
         has_resources="Resource" in raw or "NotResource" in raw,
         principals=_principals(raw),

@@ -65,7 +65,8 @@ def evaluate(
     if denied is not None:
         return denied
     naming = _resource_allows(request, resource)
-    if principal.kind in ("service", "anonymous", "federated"):
+    if not principal.account:
+        # A service, an identity provider's user, or nobody: no policy of an account speaks of it.
         return ALLOWED if naming else REFUSED_BY_RESOURCE
     same_account = principal.account == request.owner
     if same_account and naming == "direct":
@@ -150,7 +151,7 @@ def _naming(statement: Statement, principal: Principal) -> Naming:
     if statement.principals is None:
         return ""
     if statement.not_principals:
-        return "" if _is_listed(statement, principal) else "direct"
+        return "" if _namings(statement, principal) else "direct"
     strongest: Naming = ""
     for kind, name in statement.principals:
         naming = _name_matches(kind, name, principal)
@@ -165,16 +166,25 @@ def _names_for_deny(statement: Statement, principal: Principal) -> bool:
     if statement.principals is None:
         return False
     if statement.not_principals:
-        return not _is_listed(statement, principal)
-    return any(_name_matches(kind, name, principal) for kind, name in statement.principals)
+        return not _is_excepted(statement, principal)
+    return bool(_namings(statement, principal))
 
 
-def _is_listed(statement: Statement, principal: Principal) -> bool:
-    """Whether a NotPrincipal excepts the caller: it must list its account too, as IAM warns."""
-    namings = {_name_matches(kind, name, principal) for kind, name in statement.principals or ()}
-    if principal.kind in ("user", "role"):
-        return "account" in namings and bool(namings & {"direct", "role"})
-    return bool(namings - {""})
+def _is_excepted(statement: Statement, principal: Principal) -> bool:
+    """Whether a NotPrincipal excepts the caller from a deny: it must list its account too, as IAM
+    warns, or everyone."""
+    namings = _namings(statement, principal)
+    if principal.kind in ("user", "role", "federated") and principal.account:
+        listed = statement.principals or ()
+        is_whole = "account" in namings and bool(namings & {"direct", "role"})
+        return is_whole or ("AWS", "*") in listed
+    return bool(namings)
+
+
+def _namings(statement: Statement, principal: Principal) -> set[Naming]:
+    """All ways in which a Principal or NotPrincipal names the caller."""
+    found = {_name_matches(kind, name, principal) for kind, name in statement.principals or ()}
+    return found - {""}
 
 
 def _name_matches(kind: str, name: str, principal: Principal) -> Naming:
@@ -185,9 +195,10 @@ def _name_matches(kind: str, name: str, principal: Principal) -> Naming:
     if kind != "AWS":
         return ""
     if name == "*":
-        # Everyone, but a service that acts for itself is named as a service.
-        return "" if principal.kind == "service" else "direct"
-    if principal.kind in ("service", "anonymous"):
+        # Services too: policies deny all but them by aws:PrincipalIsAWSService, and let SNS send to a
+        # queue by aws:SourceArn alone.
+        return "direct"
+    if not principal.account:
         return ""
     if name in (principal.account, f"arn:aws:iam::{principal.account}:root"):
         return "direct" if principal.kind == "root" else "account"

@@ -33,8 +33,8 @@ def text_pattern(text: str, *, substitutes: bool) -> Pattern:
 
 
 def arn_pattern(text: str, *, substitutes: bool) -> Pattern:
-    """A pattern over an ARN: its first five parts are matched each by itself, so that no * in one of them
-    reaches into the next."""
+    """A pattern over an ARN as the operators of conditions have it: its first five parts are matched
+    each by itself, so that no * in one of them reaches into the next."""
     if text == "*":
         return lambda value, context: True
     if substitutes and "${" in text:
@@ -96,14 +96,14 @@ def _split_outside_variables(text: str) -> list[str]:
 
 def _substituted_regex(text: str, context: Context) -> str:
     """A regular expression in which values of variables stand for themselves, wildcards and all."""
-    pieces = []
+    pieces = [""]
     position = 0
     for match in _VARIABLE.finditer(text):
-        pieces.append(_regex(text[position : match.start()]))
-        pieces.append(re.escape(_value(match[1], context)))
+        _extend(pieces, text[position : match.start()])
+        pieces[-1] += re.escape(_value(match[1], context))
         position = match.end()
-    pieces.append(_regex(text[position:]))
-    return "".join(pieces)
+    _extend(pieces, text[position:])
+    return _joined(pieces)
 
 
 def _value(variable: str, context: Context) -> str:
@@ -120,6 +120,23 @@ def _value(variable: str, context: Context) -> str:
 
 
 def _regex(text: str) -> str:
-    # Runs of * are one *, so that no pattern takes exponential time.
-    collapsed = re.sub(r"\*+", "*", text)
-    return re.escape(collapsed).replace(r"\*", ".*").replace(r"\?", ".")
+    pieces = [""]
+    _extend(pieces, text)
+    return _joined(pieces)
+
+
+def _extend(pieces: list[str], text: str) -> None:
+    """Add a text to the pieces that lie between the * of a pattern."""
+    first, *others = (re.escape(part).replace(r"\?", ".") for part in text.split("*"))
+    pieces[-1] += first
+    pieces.extend(others)
+
+
+def _joined(pieces: list[str]) -> str:
+    """All but the last piece may be taken where they are first found, and never again elsewhere: so
+    says the atomic group, and no pattern takes more than the product of the lengths."""
+    first, *others = pieces
+    if not others:
+        return first
+    *middle, last = others
+    return first + "".join(f"(?>.*?{piece})" for piece in middle if piece) + ".*" + last

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import socket
@@ -91,15 +90,18 @@ class Zygote:
                 zygote[0].ended = True
 
         link = Link(ours, on_message)
-        link.send(settings)
-        answer = await ready
+        started = cls(process, link)
+        try:
+            link.send(settings)
+            answer = await ready
+        except BaseException:
+            started.close()
+            raise
         if "ready" not in answer:
-            link.close()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(5)
+            started.close()
             raise ZygoteFailed(answer.get("failed", "the zygote ended while it was starting"))
-        zygote.append(cls(process, link))
-        return zygote[0]
+        zygote.append(started)
+        return started
 
     def fork(self, wanted: dict[str, Any], handles: list[int]) -> None:
         """Ask for an environment; it answers on the socket that is the first of the handles."""

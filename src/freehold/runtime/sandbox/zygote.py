@@ -36,7 +36,10 @@ UID, GID = 993, 990
 
 
 def main(control):
-    settings = json.loads(control.recv(MESSAGE_BYTES_MAX))
+    message = control.recv(MESSAGE_BYTES_MAX)
+    if not message:
+        return
+    settings = json.loads(message)
     namespaces = settings["namespaces"]
     if namespaces:
         try:
@@ -192,7 +195,10 @@ def serve(control, settings, original):
                 os.read(wake_read, 4096)
                 reap(freezers)
                 continue
-            message, handles, _, _ = socket.recv_fds(control, MESSAGE_BYTES_MAX, 16)
+            try:
+                message, handles, _, _ = socket.recv_fds(control, MESSAGE_BYTES_MAX, 16)
+            except ConnectionResetError:
+                message = b""
             if not message:
                 end_all(settings, freezers)
             wanted = json.loads(message)

@@ -194,12 +194,12 @@ def multi_headers(request: HttpRequest, context: Context) -> dict[str, list[str]
     }
     headers: dict[str, list[str]] = {}
     forwarded = [value for name, value in request.headers if name == "x-forwarded-for"]
-    for name, value in (
-        *((name, value) for name, value in request.headers if name not in added),
-        *added.items(),
-    ):
-        if name not in _WITHHELD_HEADERS and name != "x-forwarded-for":
-            headers.setdefault(usual_name(name), []).append(value)
+    withheld = {*_WITHHELD_HEADERS, *added, "x-forwarded-for"}
+    kept = [
+        pair for pair in request.sent_headers or request.headers if pair[0].lower() not in withheld
+    ]
+    for name, value in (*kept, *added.items()):
+        headers.setdefault(usual_name(name), []).append(value)
     headers["X-Forwarded-For"] = [", ".join([*forwarded, request.source_ip])]
     return headers
 
