@@ -28,7 +28,7 @@ import pytest
 import freehold
 from freehold import app
 from freehold.config import Config
-from freehold.kv import Transaction, keys
+from freehold.kv import Transaction
 from freehold.services.iam import accounts
 from tests.apps import clients
 from tests.conftest import BOTO, _loader
@@ -79,9 +79,7 @@ class Started:
         self._process = process
 
     def done(self) -> Done:
-        began = time.monotonic()
         output, _ = self._process.communicate(timeout=COMMAND_S)
-        print(round(time.monotonic() - began, 2), self._command[-150:])
         return Done(self._command, self._process.returncode, output)
 
 
@@ -163,7 +161,12 @@ class Town:
             "PYTHONWARNINGS": "ignore",
         }
 
-    def start(self, *command: str, cwd: Path | None = None, **environment: str) -> Started:
+    def start(
+        self,
+        *command: str,
+        cwd: Path | None = None,
+        **environment: str,
+    ) -> Started:
         process = subprocess.Popen(
             command,
             cwd=cwd or self.home,
@@ -188,7 +191,8 @@ class Town:
     def js(self, script: Path, *arguments: str) -> Any:
         """What a Node.js script, to which the SDK is there, prints as JSON."""
         modules = str(clients.node_modules())
-        started = self.start(clients.node(), str(script), *arguments, NODE_PATH=modules)
+        command = (clients.node(), "--no-warnings", str(script), *arguments)
+        started = self.start(*command, NODE_PATH=modules)
         return json.loads(started.done().succeeded())
 
     @property
@@ -202,8 +206,8 @@ class Town:
         session._session.register_component("data_loader", _loader())
         return session
 
-    def client(self, service: str, **keys: str) -> Any:
-        return self.session.client(service, endpoint_url=self.url, config=BOTO, **keys)
+    def client(self, service: str) -> Any:
+        return self.session.client(service, endpoint_url=self.url, config=BOTO)
 
     def http(
         self,

@@ -365,6 +365,17 @@ class Uploads(Workload):
         return {"Bucket": self.bucket, "Key": self.key}
 
 
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
+
 STACK = {
     "Parameters": {
         "Word": {"Type": "String"},
@@ -378,18 +389,7 @@ STACK = {
     "Resources": {
         "Role": {
             "Type": "AWS::IAM::Role",
-            "Properties": {
-                "AssumeRolePolicyDocument": {
-                    "Version": "2012-10-17",
-                    "Statement": [
-                        {
-                            "Effect": "Allow",
-                            "Principal": {"Service": "lambda.amazonaws.com"},
-                            "Action": "sts:AssumeRole",
-                        }
-                    ],
-                }
-            },
+            "Properties": {"AssumeRolePolicyDocument": TRUST},
         },
         "Table": {
             "Type": "AWS::DynamoDB::Table",
@@ -625,11 +625,7 @@ class Invocations(Workload):
 
     def prepare(self) -> None:
         make_table(self.dynamodb, self.TABLE)
-        resources: Any = STACK["Resources"]
-        trust = resources["Role"]["Properties"]["AssumeRolePolicyDocument"]
-        role = self.iam.create_role(
-            RoleName="base-role", AssumeRolePolicyDocument=json.dumps(trust)
-        )["Role"]
+        role = make_role(self.iam, "base-role")
         allowed = {"Effect": "Allow", "Action": "dynamodb:UpdateItem", "Resource": "*"}
         self.iam.put_role_policy(
             RoleName="base-role",
@@ -639,7 +635,7 @@ class Invocations(Workload):
         self.lambda_.create_function(
             FunctionName=self.FUNCTION,
             Runtime="python3.12",
-            Role=role["Arn"],
+            Role=role,
             Handler="index.handler",
             Timeout=30,
             Code={"ZipFile": archive(FUNCTION)},
@@ -687,6 +683,13 @@ def make_table(client: Any, name: str) -> None:
     client.get_waiter("table_exists").wait(
         TableName=name, WaiterConfig={"Delay": 0, "MaxAttempts": 500}
     )
+
+
+def make_role(client: Any, name: str) -> str:
+    """The ARN of a new role for functions."""
+    role = client.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]
+    arn: str = role["Arn"]
+    return arn
 
 
 def scan(client: Any, table: str) -> list[dict[str, Any]]:

@@ -30,8 +30,9 @@ class NodeProcess:
     Its PATH carries a mark by which its descendants are found, whoever their parent is by then.
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *options: str) -> None:
         self.data = data
+        self.options = options
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.loader = _loader()
@@ -124,7 +125,7 @@ class NodeProcess:
     def _spawn(self) -> None:
         self.killed.clear()
         program = "from freehold.cli import main; main()"
-        options = ["--data", str(self.data), "--port", str(self.port)]
+        options = ["--data", str(self.data), "--port", str(self.port), *self.options]
         with self.log.open("a") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", program, "up", *options],

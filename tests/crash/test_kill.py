@@ -68,7 +68,7 @@ def test_a_killed_node_comes_back_with_all_that_it_acknowledged(
         done = sum(workload.acknowledged for workload in workloads)
         print(f"round {number + 1}: ready after {process.starts_s[-1]:.2f} s, {done} acknowledged")
     process.stop()
-    assert not process.processes()
+    eventually(lambda: not process.processes())
     check_tasks(process)
     check_without_orphans(process, aws, workloads)
     for workload in workloads:

@@ -13,6 +13,8 @@ import zlib
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+import orjson
+
 from freehold.gateway import identify, s3_requests, sigv4
 from freehold.gateway.health import health
 from freehold.gateway.identify import AnyClaim, Identity, Words
@@ -40,6 +42,8 @@ from freehold.wire.model import Model, OperationModel
 log = logging.getLogger(__name__)
 
 BODY_BYTES_MAX = 16 * 1024 * 1024
+# Whose signatures name a caller to what is deployed under an endpoint of this kind.
+_ENDPOINT_SCOPES = {"execute-api": "execute-api", "lambda-url": "lambda", "appsync-api": "appsync"}
 # A function's zip travels in a JSON document: 50 MB in base64.
 BODY_BYTES_MAX_OF = {"lambda": 72 * 1024 * 1024}
 _GZIP_BYTES_MAX = 16 * 1024 * 1024
@@ -199,7 +203,7 @@ class Gateway:
             lambda tx: self._node.directory.credential(tx, claim.access_key_id)
         )
         if found is None:
-            raise Words("json").unknown_key(claim.access_key_id)
+            raise Words(self._protocol_of(request)).unknown_key(claim.access_key_id)
 
     def _route(self, request: Request, query: sigv4.Pairs, claim: AnyClaim | None) -> _Routed:
         hint = hint_of(request.host, self._domain) if request.host else Hint()
@@ -285,7 +289,9 @@ class Gateway:
                 f"{self._node.model(service).metadata.get('apiVersion')}",
             )
         return AwsError(
-            "UnknownOperationException", "The operation that was requested is not known", status=404
+            "UnknownOperationException",
+            "The operation that was requested is not known",
+            status=400 if protocol == "json" else 404,
         )
 
     def _identify(
@@ -303,6 +309,7 @@ class Gateway:
             if settings.open_auth:
                 root = principals.root(settings.account)
                 return Identity(root, settings.account, settings.region, body)
+            identify.refuse_version_2(request, routed.query)
             if not operation.anonymous:
                 raise routed.words.missing()
             return Identity(principals.ANONYMOUS, settings.account, settings.region, body)
@@ -521,7 +528,7 @@ class Gateway:
             claim = _claim(request, query)
         except sigv4.Malformed as error:
             raise AwsError("IncompleteSignature", str(error), status=403) from error
-        if claim is None or claim.service not in ("execute-api", "lambda", "appsync"):
+        if claim is None or claim.service != _ENDPOINT_SCOPES.get(kind):
             return None
         if request.content is None and "x-amz-content-sha256" not in request.headers:
             request.content = await request.body.read(BODY_BYTES_MAX)
@@ -576,9 +583,6 @@ def _id_header(protocol: str, request_id: str) -> tuple[str, str]:
 
 
 def _plain_error(status: int, message: str) -> Response:
-    escaped = message.replace("\\", "\\\\").replace('"', '\\"')
     return Response(
-        status,
-        [("Content-Type", "application/json")],
-        f'{{"message":"{escaped}"}}'.encode(),
+        status, [("Content-Type", "application/json")], orjson.dumps({"message": message})
     )

@@ -43,6 +43,18 @@ def claim_of(request: Request, query: sigv4.Pairs) -> AnyClaim | None:
     return None
 
 
+def refuse_version_2(request: Request, query: sigv4.Pairs) -> None:
+    """Say so of a signature of the version before, rather than take its sender for nobody."""
+    in_header = request.headers.get("authorization", "").startswith("AWS ")
+    if in_header or {"AWSAccessKeyId", "Signature"} <= {name for name, _ in query}:
+        raise AwsError(
+            "InvalidRequest",
+            "The authorization mechanism you have provided is not supported. "
+            "Please use AWS4-HMAC-SHA256.",
+            status=400,
+        )
+
+
 class Words:
     """Errors of identity as a service's clients expect them: S3 and the query services say it shortly."""
 
@@ -121,6 +133,15 @@ class Words:
             HeadersNotSigned=name,
         )
 
+    def invalid_token(self, access_key_id: str) -> AwsError:
+        if self._is_s3:
+            return AwsError(
+                "InvalidToken",
+                "The provided token is malformed or otherwise invalid.",
+                status=400,
+            )
+        return self.unknown_key(access_key_id)
+
     def scope(self, claimed: str, service: str) -> AwsError:
         return self.malformed(
             f"Credential should be scoped to correct service: '{service}'. Got '{claimed}'."
@@ -147,8 +168,10 @@ def prove(
         raise words.unknown_key(claim.access_key_id)
     now = node.clock.now()
     if credential.session_token is not None or claim.session_token is not None:
-        if not sigv4.equal(claim.session_token or "", credential.session_token or ""):
+        if claim.session_token is None:
             raise words.unknown_key(claim.access_key_id)
+        if not sigv4.equal(claim.session_token, credential.session_token or ""):
+            raise words.invalid_token(claim.access_key_id)
         if credential.expires_at is not None and credential.expires_at <= now:
             raise words.expired_token()
     if isinstance(claim, sigv2.Claim):
@@ -283,6 +306,6 @@ def _decoded_length(request: Request) -> int | None:
     text = request.headers.get("x-amz-decoded-content-length")
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit()):
+    if not sigv4.is_number(text):
         raise AwsError("InvalidArgument", "x-amz-decoded-content-length is not a number")
     return int(text)

@@ -94,13 +94,15 @@ def hint_of(host: str, domain: str) -> Hint:
     labels = _labels(host, domain)
     if not labels:
         return _NO_HINT
+    is_aws = host.partition(":")[0].lower().endswith(_SUFFIXES)
     for index in range(len(labels) - 1, -1, -1):
         label = labels[index]
-        if label == "s3" or label.startswith("s3-"):
-            region = labels[index + 1] if index + 1 < len(labels) else None
+        # s3-us-west-2 is an old name of AWS's; elsewhere a bucket may be called so.
+        if label == "s3" or (is_aws and label.startswith("s3-")):
+            region = labels[-1] if index + 1 < len(labels) else None
             bucket = ".".join(labels[:index]) or None
             return Hint("s3", region, bucket)
-    if len(labels) <= 2 and host.split(":")[0].endswith(_SUFFIXES):
+    if len(labels) <= 2 and is_aws:
         return Hint(labels[0], labels[1] if len(labels) == 2 else None)
     if len(labels) == 2 and labels[0] in ("dynamodb", "lambda", "sqs", "sns", "sts", "iam"):
         return Hint(labels[0], labels[1])

@@ -79,7 +79,7 @@ def claim_of_query(query: Pairs) -> Claim:
         if fields["x-amz-algorithm"] != ALGORITHM:
             raise Malformed('X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"')
         expires = fields.get("x-amz-expires", "3600")
-        if not expires.isascii() or not expires.isdigit():
+        if not is_number(expires):
             raise Malformed("X-Amz-Expires should be a number")
         expires_s = int(expires)
         if expires_s > PRESIGNED_S_MAX:
@@ -122,21 +122,17 @@ def signature(
             method,
             canonical_path(path, encodes_twice=encodes_twice),
             canonical_query(query),
-            *[f"{name}:{_folded(headers.get(name, ''))}" for name in claim.signed_headers],
+            *[f"{name}:{_trimmed(headers.get(name, ''))}" for name in claim.signed_headers],
             "",
             ";".join(claim.signed_headers),
             payload_hash,
         )
     )
-    digest = hashlib.sha256(canonical.encode("utf-8", "surrogateescape")).hexdigest()
+    # Headers came as bytes and were decoded as Latin-1: so they go back to what they were.
+    digest = hashlib.sha256(canonical.encode("latin-1", "replace")).hexdigest()
     to_sign = f"{ALGORITHM}\n{claim.timestamp}\n{claim.scope}\n{digest}"
     key = signing_key(secret, claim.date, claim.region, claim.service)
     return hmac.digest(key, to_sign.encode(), "sha256").hex()
-
-
-def _folded(value: str) -> str:
-    """A header's value as it is signed: runs of spaces are one space."""
-    return " ".join(value.split()) if "  " in value or "\t" in value else value.strip()
 
 
 @lru_cache(maxsize=4096)
@@ -196,9 +192,21 @@ def seconds_of(timestamp: str) -> float:
         ) from None
 
 
+def is_number(text: str) -> bool:
+    """Whether it is a whole number that `int` takes, whatever its author had in mind."""
+    return text.isascii() and text.isdigit() and len(text) <= 19
+
+
 def equal(one: str, other: str) -> bool:
     """Compare without telling by the time it takes."""
     return hmac.compare_digest(one.encode(), other.encode())
+
+
+def _trimmed(value: str) -> str:
+    """A header's value with runs of blanks as one; all other whitespace is text."""
+    if "  " in value or "\t" in value:
+        return " ".join(part for part in value.replace("\t", " ").split(" ") if part)
+    return value
 
 
 def _authorization_fields(authorization: str) -> dict[str, str]:
@@ -229,7 +237,7 @@ def _claim(
     if "host" not in names:
         raise Malformed("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
     seconds_of(timestamp)
-    if not timestamp.startswith(date):
+    if date != timestamp[:8]:
         raise Malformed(
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
             f"'{date}' != '{timestamp[:8]}', from '{timestamp}'."

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
+from string import hexdigits
 
 from freehold.gateway import sigv4
 from freehold.kernel.errors import AwsError
@@ -139,6 +140,9 @@ class ChunkedBody(ReadableBody):
             else:
                 signed.append(f"{name}:{value}\n")
                 self.trailers[name] = value
+        if self._key is not None and not self._has_trailers and self.trailers:
+            # Nothing would have signed them.
+            raise _incomplete()
         if self._key is not None and self._has_trailers:
             assert self._claim is not None
             expected = sigv4.trailer_signature(
@@ -203,11 +207,10 @@ class _Source:
 
 def _chunk_head(line: bytes) -> tuple[int, str]:
     size_text, _, extension = line.decode("latin-1").partition(";")
-    try:
-        size = int(size_text, 16)
-    except ValueError:
-        raise _incomplete() from None
-    if not 0 <= size <= _CHUNK_BYTES_MAX or not size_text.isalnum():
+    if not size_text or size_text.strip(hexdigits):
+        raise _incomplete()
+    size = int(size_text, 16)
+    if size > _CHUNK_BYTES_MAX:
         raise _incomplete()
     name, _, given = extension.partition("=")
     return size, given if name == "chunk-signature" else ""

@@ -74,7 +74,8 @@ class Call:
         self._tx: Transaction | None = None
         self.attempt = 1
         self.endpoint_url = node.settings.endpoint_url
-        self.secure = False
+        # Only a request from outside can come over an insecure connection.
+        self.secure = True
         self.source_ip: str | None = None
         self.user_agent = ""
         # Of a request from a browser: its Origin header, and the method, for CORS.
@@ -232,5 +233,6 @@ class Call:
         call.source_account = self.account if source_arn else None
         call.account = account or self.account
         call.region = region or self.region
+        call.secure = True
         call.now = self.node.clock.now()
         return call

@@ -45,6 +45,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     region: str
     payload: dict[str, Any]
+    due_ms: int = 0
     lane: tuple[str, int] | None = None
     attempts: int = 0
     leased: bool = False
@@ -67,6 +68,7 @@ def add(
         account=call.account,
         region=call.region,
         payload=payload,
+        due_ms=due_ms,
     )
     if lane is None:
         return _put(call.tx, task, due_ms, call.new_id())
@@ -81,6 +83,8 @@ def add(
 
 def cancel(tx: Transaction, task_id: str) -> bool:
     due_ms, _, name = task_id.partition("-")
+    if not name:
+        return False
     task = _due.load(tx, _NOWHERE, int(due_ms), name)
     if task is None or task.leased or task.lane is not None:
         return False
@@ -236,7 +240,7 @@ class Worker:
             following = next(_lanes.list(tx, _NOWHERE, task.service, lane, limit=1), None)
             if following is not None:
                 now_ms = int(self._node.clock.now() * 1000)
-                _put(tx, following[1], now_ms, self._node.new_id())
+                _put(tx, following[1], max(now_ms, following[1].due_ms), self._node.new_id())
 
     def _again(self, tx: Transaction, due_ms: int, name: str, task: Task) -> None:
         if _due.load(tx, _NOWHERE, due_ms, name) is None:

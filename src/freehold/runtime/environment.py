@@ -90,6 +90,7 @@ class Environment:
         self._exit_status: int | None = None
         self._freeze_timer: asyncio.TimerHandle | None = None
         self._is_frozen = False
+        self._is_killed = False
         self._cpu_is_limited = False
 
     # -- life --
@@ -168,6 +169,7 @@ class Environment:
         """End every process in it. The rest happens when the kernel says that it has ended."""
         if self._state == "ended":
             return
+        self._is_killed = True
         self._thaw()
         if self._watch >= 0:
             with contextlib.suppress(ProcessLookupError):
@@ -434,7 +436,9 @@ class Environment:
     # -- frozen between events --
 
     def _freeze(self) -> None:
-        if self._state == "idle" and self._group is not None and not self._is_frozen:
+        # On a busy machine what was killed may still have to die, which frozen it never would.
+        may_freeze = self._state == "idle" and not self._is_killed and not self._is_frozen
+        if may_freeze and self._group is not None:
             with contextlib.suppress(OSError):
                 self._group.freeze()
                 self._is_frozen = True

@@ -183,7 +183,8 @@ class Request:
 def _join(header_list: list[tuple[str, str]]) -> dict[str, str]:
     headers: dict[str, str] = {}
     for name, value in header_list:
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        # Without a blank: so they are in a signature.
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
     return headers
 
 

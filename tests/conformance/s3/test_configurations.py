@@ -105,8 +105,27 @@ def test_lifecycle(s3: Any, bucket: str, fails: Any) -> None:
     )
 
 
-def test_kms_and_logging_are_refused_by_name(s3: Any, bucket: str, fails: Any) -> None:
+def test_objects_get_the_encryption_of_their_bucket(s3: Any, bucket: str) -> None:
+    """The bucket that SAM makes for itself asks for aws:kms, with AWS's own key."""
     kms = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]}
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=kms)
+    put = s3.put_object(Bucket=bucket, Key="k", Body=b"1")
+    assert put["ServerSideEncryption"] == "aws:kms"
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="u")
+    assert upload["ServerSideEncryption"] == "aws:kms"
+    s3.put_object(Bucket=bucket, Key="own", Body=b"1", ServerSideEncryption="AES256")
+    s3.delete_bucket_encryption(Bucket=bucket)
+    copied = s3.copy_object(Bucket=bucket, Key="copy", CopySource=f"{bucket}/k")
+    assert copied["ServerSideEncryption"] == "AES256"
+    found = [
+        s3.head_object(Bucket=bucket, Key=k)["ServerSideEncryption"] for k in ("k", "own", "copy")
+    ]
+    assert found == ["aws:kms", "AES256", "AES256"]
+
+
+def test_own_keys_and_logging_are_refused_by_name(s3: Any, bucket: str, fails: Any) -> None:
+    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "alias/mine"}
+    kms = {"Rules": [{"ApplyServerSideEncryptionByDefault": default}]}
     error = fails(
         "NotImplemented",
         501,
@@ -114,7 +133,7 @@ def test_kms_and_logging_are_refused_by_name(s3: Any, bucket: str, fails: Any) -
         Bucket=bucket,
         ServerSideEncryptionConfiguration=kms,
     )
-    assert "aws:kms" in error["Message"]
+    assert "KMSMasterKeyID" in error["Message"]
     logging = {"LoggingEnabled": {"TargetBucket": bucket, "TargetPrefix": ""}}
     fails("NotImplemented", 501, s3.put_bucket_logging, Bucket=bucket, BucketLoggingStatus=logging)
     s3.put_bucket_logging(Bucket=bucket, BucketLoggingStatus={})

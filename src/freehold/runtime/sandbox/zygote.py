@@ -200,7 +200,7 @@ def serve(control, settings, original):
             except ConnectionResetError:
                 message = b""
             if not message:
-                end_all(freezers)
+                end_all(settings, freezers)
             wanted = json.loads(message)
             freezer = handles.pop() if wanted["freezer"] else -1
             mine = (control.fileno(), wake_read, wake_write, *freezers.values())
@@ -219,10 +219,15 @@ def reap(freezers):
         close(freezers.pop(pid))
 
 
-def end_all(freezers):
-    """The node is gone. Frozen processes of cgroup v1 do not even die before they are thawed."""
+def end_all(settings, freezers):
+    """The node is gone. Frozen processes of cgroup v1 do not even die before they are thawed.
+
+    Without a pid namespace nothing dies with a supervisor: it has to live until it has taken its
+    environment down, and hears of the node's end over its own link.
+    """
     for pid, freezer in freezers.items():
-        os.kill(pid, signal.SIGKILL)
+        if settings["namespaces"]:
+            os.kill(pid, signal.SIGKILL)
         if freezer >= 0:
             os.write(freezer, b"THAWED")
     os._exit(0)
@@ -263,7 +268,8 @@ def fork_environment(settings, wanted, handles, original, mine):
 
 def supervise(settings, wanted, link, output, telemetry, cgroups):
     """The first process of an environment: sets it up, starts the runtime, and waits."""
-    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if settings["namespaces"]:
+        linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
     for handle in cgroups:
         os.write(handle, b"0")
         os.close(handle)
@@ -279,8 +285,12 @@ def supervise(settings, wanted, link, output, telemetry, cgroups):
         start_runtime(settings, wanted, output, telemetry)
     os.close(output)
     os.close(telemetry)
-    link.send(json.dumps({"started": pid}).encode())
-    wait(settings, link, pid)
+    try:
+        link.send(json.dumps({"started": pid}).encode())
+        wait(settings, link, pid)
+    except OSError:
+        # Nobody listens: the node is gone.
+        take_down(settings, pid)
 
 
 def isolate(wanted, link):

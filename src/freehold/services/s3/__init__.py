@@ -11,7 +11,8 @@ What deliberately differs from AWS:
   copy of an object that was uploaded in parts is one of a single part.
 - An object put without a checksum has none; AWS computes a CRC64NVME for it.
 - SSE-S3 is recorded and answered; the bytes on disk are as safe as the disk's own encryption makes
-  them.
+  them. So is the default encryption aws:kms of a bucket with AWS's own key (which SAM asks of its
+  bucket): that key allows all that the bucket does, and its id is not answered.
 - ACLs say only what holds anyway: all belongs to the bucket's account. Others are refused.
 """
 

@@ -32,6 +32,8 @@ class Bucket(msgspec.Struct, frozen=True, kw_only=True):
     public_access_block: PublicAccessBlock | None = PublicAccessBlock()
     ownership: str | None = "BucketOwnerEnforced"
     has_notifications: bool = False
+    # What objects get whose requests do not say: "AES256" or "aws:kms".
+    encryption: str = "AES256"
 
     @property
     def arn(self) -> str:
@@ -82,6 +84,7 @@ class Object(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, str] = {}
     storage_class: str = "STANDARD"
     checksum: Checksum | None = None
+    encryption: str = "AES256"
     is_marker: bool = False
 
 
@@ -118,6 +121,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     storage_class: str = "STANDARD"
     checksum_algorithm: str | None = None
     checksum_type: str | None = None
+    encryption: str = "AES256"
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,3 +139,4 @@ class CompletedUpload(msgspec.Struct, frozen=True, kw_only=True):
     etag: str
     version: str
     checksum: Checksum | None = None
+    encryption: str = "AES256"

@@ -220,8 +220,10 @@ def put_bucket_encryption(call: Call, params: Params) -> None:
         raise errors.malformed_xml()
     wanted = document["Rules"][0].get("ApplyServerSideEncryptionByDefault") or {}
     algorithm = wanted.get("SSEAlgorithm", "AES256")
-    if algorithm != "AES256":
+    if algorithm not in ("AES256", "aws:kms"):
         raise not_implemented(f"SSEAlgorithm={algorithm}")
+    if wanted.get("KMSMasterKeyID") and algorithm == "aws:kms":
+        raise not_implemented("KMSMasterKeyID: keys other than AWS's own for S3")
     if wanted.get("KMSMasterKeyID"):
         raise errors.invalid_argument(
             "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or "
@@ -230,6 +232,7 @@ def put_bucket_encryption(call: Call, params: Params) -> None:
             wanted["KMSMasterKeyID"],
         )
     store.save_configuration(call.tx, bucket, "encryption", document)
+    store.save_bucket(call.tx, replace(bucket, encryption=algorithm))
 
 
 @service.operation(
@@ -248,7 +251,9 @@ def get_bucket_encryption(call: Call, params: Params) -> dict[str, Any]:
 )
 def delete_bucket_encryption(call: Call, params: Params) -> None:
     """Back to SSE-S3, which every bucket has."""
-    store.delete_configuration(call.tx, access.load_bucket(call, params), "encryption")
+    bucket = access.load_bucket(call, params)
+    store.delete_configuration(call.tx, bucket, "encryption")
+    store.save_bucket(call.tx, replace(bucket, encryption="AES256"))
 
 
 @service.operation("PutBucketTagging", access=access.on_bucket("s3:PutBucketTagging"))

@@ -96,7 +96,8 @@ def copy_object(call: Call, params: Params) -> dict[str, Any]:
     _check_checksum(params, source)
     contents.share(call, source.content)
     small = b"" if source.content else store.load_small(call.tx, source_bucket, source.stamp)
-    made = versions.put(call, bucket, params["Key"], _draft(call, params, source), small, params)
+    draft = _draft(call, params, source, bucket)
+    made = versions.put(call, bucket, params["Key"], draft, small, params)
     events.happened(call, bucket, "ObjectCreated:Copy", params["Key"], made)
     return {
         "CopyObjectResult": {
@@ -106,16 +107,17 @@ def copy_object(call: Call, params: Params) -> dict[str, Any]:
         },
         "CopySourceVersionId": source.version if source_bucket.versioning else None,
         "VersionId": made.version if bucket.versioning else None,
-        "ServerSideEncryption": "AES256",
+        "ServerSideEncryption": made.encryption,
     }
 
 
-def _draft(call: Call, params: Params, source: Object) -> Object:
+def _draft(call: Call, params: Params, source: Object, bucket: Bucket) -> Object:
     """The copy: the source's body, and of the rest what the directives say."""
     asked = drafts.read(params)
     changes: dict[str, Any] = {
         "modified_at": int(call.now),
         "storage_class": asked.storage_class,
+        "encryption": params.get("ServerSideEncryption") or bucket.encryption,
     }
     if params.get("MetadataDirective", "COPY") == "REPLACE":
         changes["headers"], changes["metadata"] = asked.headers, asked.metadata

@@ -47,6 +47,7 @@ def _put(call: Call, params: Params, draft: Draft, received: Received) -> dict[s
         tags=draft.tags,
         storage_class=draft.storage_class,
         checksum=received.checksum,
+        encryption=params.get("ServerSideEncryption") or bucket.encryption,
     )
     contents.adopt(call, received)
     saved = versions.put(call, bucket, params["Key"], made, received.small, params)
@@ -54,7 +55,7 @@ def _put(call: Call, params: Params, draft: Draft, received: Received) -> dict[s
     events.happened(call, bucket, event, params["Key"], saved)
     return {
         "ETag": f'"{saved.etag}"',
-        "ServerSideEncryption": "AES256",
+        "ServerSideEncryption": saved.encryption,
         "VersionId": saved.version if bucket.versioning else None,
         **checksums.members(saved.checksum),
     }

@@ -112,7 +112,7 @@ def _describe(bucket: Bucket, found: Object) -> dict[str, Any]:
         "AcceptRanges": "bytes",
         "LastModified": found.modified_at,
         "ETag": f'"{found.etag}"',
-        "ServerSideEncryption": "AES256",
+        "ServerSideEncryption": found.encryption,
         "Metadata": found.metadata,
         **found.headers,
     }

@@ -47,6 +47,7 @@ def create_multipart_upload(call: Call, params: Params) -> dict[str, Any]:
         storage_class=draft.storage_class,
         checksum_algorithm=algorithm,
         checksum_type=kind,
+        encryption=params.get("ServerSideEncryption") or bucket.encryption,
     )
     word = call.new_word(stamps.RANDOM_LETTERS, stamps.ALPHABET)
     upload_id = stamps.upload_id(call.now, word)
@@ -55,7 +56,7 @@ def create_multipart_upload(call: Call, params: Params) -> dict[str, Any]:
         "Bucket": bucket.name,
         "Key": upload.key,
         "UploadId": upload_id,
-        "ServerSideEncryption": "AES256",
+        "ServerSideEncryption": upload.encryption,
         "ChecksumAlgorithm": algorithm,
         "ChecksumType": kind,
     }
@@ -77,7 +78,7 @@ async def upload_part(call: Call, params: Params) -> dict[str, Any]:
     await _keep_part(call, params, received)
     return {
         "ETag": f'"{received.etag}"',
-        "ServerSideEncryption": "AES256",
+        "ServerSideEncryption": upload.encryption,
         **checksums.part_members(received.checksum),
     }
 
@@ -103,7 +104,7 @@ async def upload_part_copy(call: Call, params: Params) -> dict[str, Any]:
             "LastModified": int(call.now),
             **checksums.part_members(received.checksum),
         },
-        "ServerSideEncryption": "AES256",
+        "ServerSideEncryption": upload.encryption,
     }
 
 
@@ -128,7 +129,13 @@ def complete_multipart_upload(call: Call, params: Params) -> dict[str, Any]:
             contents.release(call, part.content)
     store.clear_parts(call.tx, bucket, upload_id)
     store.delete_upload(call.tx, bucket, key, upload_id)
-    done = CompletedUpload(key=key, etag=made.etag, version=made.version, checksum=made.checksum)
+    done = CompletedUpload(
+        key=key,
+        etag=made.etag,
+        version=made.version,
+        checksum=made.checksum,
+        encryption=made.encryption,
+    )
     store.save_completed(call.tx, bucket, upload_id, done)
     call.later("ForgetCompleted", _place(bucket, upload_id), due=call.now + tasks.COMPLETED_S)
     events.happened(call, bucket, "ObjectCreated:CompleteMultipartUpload", key, made)
@@ -254,6 +261,7 @@ def _assemble(
         tags=upload.tags,
         storage_class=upload.storage_class,
         checksum=checksum,
+        encryption=upload.encryption,
     )
 
 
@@ -263,7 +271,7 @@ def _completed(call: Call, bucket: Bucket, done: CompletedUpload) -> dict[str, A
         "Bucket": bucket.name,
         "Key": done.key,
         "ETag": f'"{done.etag}"',
-        "ServerSideEncryption": "AES256",
+        "ServerSideEncryption": done.encryption,
         "VersionId": done.version if bucket.versioning else None,
         **checksums.members(done.checksum),
     }
