@@ -26,7 +26,8 @@ import tempfile
 import time
 import urllib.request
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -103,7 +104,7 @@ def main() -> int:
     given = parser.parse_args()
     # So that what was started here ends with this.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="freehold-bench-") as directory:
         place = Path(directory)
@@ -277,15 +278,32 @@ def function_rates(
     path = f"/_aws/execute-api/{api}/"
     host = url.removeprefix("http://")
     through = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
-    with urllib.request.urlopen(url + path, timeout=30) as answer:
-        assert answer.read() == b"hello"
+    warm_up(lambda: invoked(functions), lambda: fetched(url + path))
     warm = [Signer(make("lambda"))("invoke", FunctionName="warm", Payload=b"{}")]
     loads = {"Lambda Invoke, warm": warm, "API to function to table": [through]}
     rates = {}
     for name, requests in loads.items():
-        rate(url, requests, connections=INVOKERS, seconds=1)
         rates[name] = rate(url, requests, connections=INVOKERS, seconds=seconds)
     return rates, cold
+
+
+def warm_up(*calls: Callable[[], None]) -> None:
+    """Have as many environments as there will be connections, before anything is counted."""
+    with ThreadPoolExecutor(INVOKERS) as pool:
+        for call in calls:
+            for _ in range(5):
+                for done in [pool.submit(call) for _ in range(INVOKERS)]:
+                    done.result()
+
+
+def invoked(functions: Any) -> None:
+    answer = functions.invoke(FunctionName="warm", Payload=b"{}")
+    assert "FunctionError" not in answer, answer["Payload"].read()
+
+
+def fetched(url: str) -> None:
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        assert answer.read() == b"hello"
 
 
 def cold_start_ms(url: str, sign: Signer, names: list[str]) -> float:

@@ -52,7 +52,7 @@ def doctor(data: Path) -> int:
     findings = {
         "Running functions": [*_interpreters(), *_isolation()],
         "Keeping data": [_disk(data), _postgresql(), _client_of_postgresql()],
-        "Tools": [_tool("aws", "pip install awscli"), _tool("sam", "pip install aws-sam-cli")],
+        "Tools": [_tool("aws", "pipx install awscli"), _tool("sam", "pipx install aws-sam-cli")],
         "Node": [_node(data)],
     }
     for title, found in findings.items():

@@ -271,7 +271,7 @@ def _progress() -> Iterator[Callable[[dict[str, Any]], None]]:
         yield lambda event: console.print(_line(event))
         return
     rows: dict[str, dict[str, Any]] = {}
-    with Live(console=console, refresh_per_second=8) as live:
+    with Live(console=console, refresh_per_second=8, vertical_overflow="visible") as live:
 
         def show(event: dict[str, Any]) -> None:
             rows[event["LogicalResourceId"]] = event
