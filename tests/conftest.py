@@ -29,6 +29,8 @@ from freehold.config import Config
 from freehold.kernel.chance import SystemChance
 from freehold.kernel.clock import ManualClock
 
+from .kv.stores import WHY_NO_POSTGRES, new_database, postgres_server
+
 BOTO = BotoConfig(
     retries={"mode": "standard", "total_max_attempts": 1},
     connect_timeout=5,
@@ -156,9 +158,50 @@ class Aws:
         return self.with_keys(iam.create_access_key(UserName=name)["AccessKey"])
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--store",
+        choices=("embedded", "cluster"),
+        default="embedded",
+        help="what nodes keep their state in: LMDB, or a PostgreSQL server started for the tests",
+    )
+    parser.addoption(
+        "--crash-rounds",
+        type=int,
+        default=6,
+        help="how often tests/crash kills its node",
+    )
+    parser.addoption(
+        "--crash-seed",
+        type=int,
+        default=None,
+        help="replay the decisions of a run of tests/crash that printed this seed",
+    )
+
+
 @pytest.fixture(scope="session")
-def shared_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    node = Node(Config(data=tmp_path_factory.mktemp("node"), port=0))
+def postgres() -> Iterator[str | None]:
+    """The address of a PostgreSQL server for these tests; None where there is none."""
+    with postgres_server() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def new_store(request: pytest.FixtureRequest) -> Callable[[], str]:
+    """The setting `store` of a node that starts empty, as --store says."""
+    if request.config.getoption("--store") == "embedded":
+        return lambda: ""
+    address = request.getfixturevalue("postgres")
+    if address is None:
+        pytest.skip(WHY_NO_POSTGRES)
+    return lambda: new_database(address)
+
+
+@pytest.fixture(scope="session")
+def shared_node(
+    tmp_path_factory: pytest.TempPathFactory, new_store: Callable[[], str]
+) -> Iterator[Node]:
+    node = Node(Config(data=tmp_path_factory.mktemp("node"), port=0, store=new_store()))
     yield node
     node.stop()
 
@@ -170,12 +213,13 @@ def aws(shared_node: Node) -> Aws:
 
 
 @pytest.fixture
-def new_node(tmp_path: Path) -> Iterator[Callable[..., Node]]:
+def new_node(tmp_path: Path, new_store: Callable[[], str]) -> Iterator[Callable[..., Node]]:
     """Make nodes of one's own: new_node(clock=ManualClock(), auth="open")."""
     nodes: list[Node] = []
 
     def make(clock: ManualClock | None = None, **options: Any) -> Node:
         options.setdefault("data", tmp_path / f"node{len(nodes)}")
+        options.setdefault("store", new_store())
         nodes.append(Node(Config(port=0, **options), clock))
         return nodes[-1]
 

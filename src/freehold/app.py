@@ -15,7 +15,7 @@ from typing import Any
 from freehold.blobs import Blobs
 from freehold.config import Config, environment
 from freehold.gateway.dispatch import Gateway
-from freehold.server.http1 import Server
+from freehold.kernel import orphans
 from freehold.kernel.chance import Chance, SystemChance
 from freehold.kernel.clock import Clock, SystemClock
 from freehold.kernel.node import Node
@@ -23,6 +23,7 @@ from freehold.kernel.service import Service
 from freehold.kernel.tasks import Worker
 from freehold.kv import Store
 from freehold.runtime.engine import Runtime
+from freehold.server.http1 import Server
 
 # By botocore's names. A service is imported when it is first called.
 SERVICES = {
@@ -56,13 +57,19 @@ class RunningNode:
         self._worker = worker
         self._lock = lock
         self._working = asyncio.create_task(worker.run())
+        # Finds out what functions can be confined with, and says at once what is missing.
+        self._looking = asyncio.create_task(runtime.missing())
+        self._collecting = asyncio.create_task(orphans.collect_forever(node))
 
     async def stop(self) -> None:
         """Let requests in progress end, then close everything."""
         await self._server.close()
         self._working.cancel()
+        self._looking.cancel()
+        self._collecting.cancel()
         await self._worker.stop()
-        await asyncio.gather(self._working, return_exceptions=True)
+        background = (self._working, self._looking, self._collecting)
+        await asyncio.gather(*background, return_exceptions=True)
         await self.runtime.close()
         self.node.store.close()
         os.close(self._lock)
@@ -105,7 +112,7 @@ async def start(
         environment=environment(),
         isolation=config.isolation,
     )
-    node.add_part(runtime)
+    node.add_part(Runtime, runtime)
     now = clock.now()
     await store.write(lambda tx: ensure_account(tx, config.account, chance=chance, now=now))
     worker = Worker(node)

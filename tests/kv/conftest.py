@@ -1,19 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from freehold.kv import Store
-
-from .stores import BACKENDS, open_store, postgres_server
-
-
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str | None]:
-    with postgres_server(tmp_path_factory.mktemp("pg")) as address:
-        yield address
+from .stores import BACKENDS
 
 
 @pytest.fixture(params=BACKENDS)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -41,30 +42,54 @@ def open_store(backend: str, directory: Path, postgres: str | None) -> Iterator[
         store.close()
 
 
+def new_database(address: str) -> str:
+    """The address of a new, empty database on the server."""
+    import psycopg
+
+    name = f"node_{os.urandom(6).hex()}"
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return address.replace("/postgres?", f"/{name}?")
+
+
 WHY_NO_POSTGRES = "PostgreSQL's server is not installed (Debian: apt-get install postgresql)"
 
 
 @contextmanager
-def postgres_server(directory: Path) -> Iterator[str | None]:
+def postgres_server() -> Iterator[str | None]:
     """A real server on a socket of its own; None where there is none on this machine."""
     programs = _programs()
     if programs is None:
         yield None
         return
+    # Not below pytest's directories, which nobody else may enter.
+    with TemporaryDirectory(prefix="freehold-pg-") as name, _serve(programs, Path(name)) as address:
+        yield address
+
+
+@contextmanager
+def _serve(programs: str, directory: Path) -> Iterator[str]:
     data = directory / "data"
-    data.mkdir(parents=True)
+    data.mkdir()
     # PostgreSQL refuses to run as root.
     as_other = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     prefix = as_other if os.geteuid() == 0 else []
     if prefix:
-        for parent in (directory, *directory.parents):
-            if parent.is_relative_to("/tmp") and parent != Path("/tmp"):
-                parent.chmod(0o755)
         for path in (directory, data):
             os.chown(path, 65534, 65534)
     environment = {"PATH": os.environ["PATH"], "LANG": "C", "HOME": str(directory)}
     subprocess.run(
-        [*prefix, f"{programs}/initdb", "-D", str(data), "-A", "trust", "-U", "freehold", "--no-sync"],
+        [
+            *prefix,
+            f"{programs}/initdb",
+            "-D",
+            str(data),
+            "-A",
+            "trust",
+            "-U",
+            "freehold",
+            "--no-sync",
+        ],
         check=True,
         capture_output=True,
         env=environment,

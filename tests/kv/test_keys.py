@@ -12,7 +12,12 @@ from freehold.kv import keys
 from freehold.kv.keys import Space, pack, unpack
 
 ELEMENT = st.recursive(
-    st.none() | st.binary() | st.text() | st.integers() | st.booleans() | st.floats(allow_nan=False),
+    st.none()
+    | st.binary()
+    | st.text()
+    | st.integers()
+    | st.booleans()
+    | st.floats(allow_nan=False),
     lambda inner: st.lists(inner, max_size=3).map(tuple),
     max_leaves=6,
 )

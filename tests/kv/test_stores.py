@@ -79,7 +79,7 @@ def test_a_read_may_not_write(run):
 def test_scans_are_ordered_limited_and_reversible(run):
     async def body(store):
         keys = [pack((n, "x")) for n in range(-50, 50)]
-        await store.write(lambda tx: put_all(tx, {key: b"v" for key in keys}))
+        await store.write(lambda tx: put_all(tx, dict.fromkeys(keys, b"v")))
 
         def scans(tx):
             return (
@@ -185,11 +185,16 @@ STEP = st.one_of(
     st.tuples(st.just("put"), st.integers(0, 60), st.binary(max_size=4)),
     st.tuples(st.just("delete"), st.integers(0, 60)),
     st.tuples(st.just("clear"), st.integers(0, 60), st.integers(0, 60)),
-    st.tuples(st.just("scan"), st.integers(0, 60), st.integers(0, 60), st.integers(0, 9), st.booleans()),
+    st.tuples(
+        st.just("scan"), st.integers(0, 60), st.integers(0, 60), st.integers(0, 9), st.booleans()
+    ),
     st.tuples(st.just("abort"), st.integers(0, 60)),
 )
 # Keys that share long heads, so that every piece of a long key is cut and followed.
-POOL = sorted({b"k" * n + bytes([c]) for n in (1, 3, 478, 479, 480, 481, 959, 961, 2001, 4002) for c in (0, 65, 255, 107, 66, 1)})  # fmt: skip
+LENGTHS = (1, 3, 478, 479, 480, 481, 959, 961, 2001, 4002)
+POOL = sorted(
+    {b"k" * length + bytes([end]) for length in LENGTHS for end in (0, 1, 65, 66, 107, 255)}
+)
 
 
 @given(programs=st.lists(st.lists(STEP, max_size=6), max_size=12))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import orjson
@@ -28,6 +28,7 @@ from freehold.kernel.http import BodyTooLarge, HttpRequest, HttpResponse
 from freehold.kernel.node import Node, Settings
 from freehold.kernel.principal import Principal
 from freehold.kernel.service import Parity, Service
+from freehold.kv import Transaction
 from freehold.kv.memory import MemoryStore
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
@@ -35,6 +36,7 @@ FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"
 URI = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{FUNCTION}/invocations"
 
 Function = Callable[[Any], Any]
+T = TypeVar("T")
 
 
 class Failed(Exception):
@@ -61,6 +63,28 @@ class Invocation(msgspec.Struct, frozen=True):
     source_arn: str | None
 
 
+class CountingStore(MemoryStore):
+    """Counts the reading transactions and what they get."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gets = 0
+
+    def read_inline(self, body: Callable[[Transaction], T], /) -> T:
+        def counted(tx: Any) -> T:
+            get = tx.get
+
+            def counting(key: bytes) -> bytes | None:
+                self.gets += 1
+                found: bytes | None = get(key)
+                return found
+
+            tx.get = counting
+            return body(tx)
+
+        return super().read_inline(counted)
+
+
 class Platform:
     """`functions` by ARN; `invocations` says what they were asked, in order."""
 
@@ -71,13 +95,15 @@ class Platform:
         self.functions: dict[str, Function] = {}
         self.invocations: list[Invocation] = []
         self.clock = ManualClock()
+        self.store = CountingStore()
+        self.root = principal.root(ACCOUNT)
         services: dict[str, Callable[[], Service]] = {
             "apigateway": lambda: apigateway.service,
             "apigatewayv2": lambda: apigatewayv2.service,
             "lambda": self._lambda_service,
         }
         self.node = Node(
-            store=MemoryStore(),
+            store=self.store,
             blobs=Blobs(directory),
             services=services,
             directory=Directory(),

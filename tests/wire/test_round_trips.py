@@ -98,7 +98,10 @@ SHAPES["RestInput"] = {
 SHAPES["RestOutput"] = {
     "type": "structure",
     "required": ["Prefixed"],  # botocore gives an empty map where there is no such header
-    "members": BODY | RENAMED | HEADERS | {"Status": {"shape": "Integer", "location": "statusCode"}},
+    "members": BODY
+    | RENAMED
+    | HEADERS
+    | {"Status": {"shape": "Integer", "location": "statusCode"}},
 }
 
 
@@ -169,7 +172,9 @@ def _values(shape: Shape, least: int, depth: int = 0) -> st.SearchStrategy[Any]:
             return st.one_of(*(st.fixed_dictionaries({n: v}) for n, v in optional.items()))
         return st.fixed_dictionaries(required, optional=optional)
     if shape.type == "list":
-        return st.lists(_values(shape.member("member"), least, depth + 1), min_size=least, max_size=3)
+        return st.lists(
+            _values(shape.member("member"), least, depth + 1), min_size=least, max_size=3
+        )
     if shape.type == "map":
         values = _values(shape.member("value"), least, depth + 1)
         return st.dictionaries(TEXT, values, min_size=least, max_size=3)

@@ -57,19 +57,19 @@ READS_AS: dict[str, dict[str, Any]] = {
 }
 
 UNREADABLE_OUTPUTS = (
-    {
-        name: "botocore looks for a flattened list under its member's name, and the members of this "
-        "structure share one"
-        for name in ("Ec2XmlLists", "QueryXmlLists", "XmlLists")
-    }
-    | {
-        name: "botocore refuses an absent union payload"
-        for name in ("RestJsonHttpPayloadWithUnsetUnion", "RestXmlHttpPayloadWithUnsetUnion")
-    }
-    | {
-        name: "a result of ours has only members that the model knows"
-        for name in ("legacy-rest-json-17.2", "legacy-rest-xml-16.2")
-    }
+    dict.fromkeys(
+        ("Ec2XmlLists", "QueryXmlLists", "XmlLists"),
+        "botocore looks for a flattened list under its member's name, and the members of this "
+        "structure share one",
+    )
+    | dict.fromkeys(
+        ("RestJsonHttpPayloadWithUnsetUnion", "RestXmlHttpPayloadWithUnsetUnion"),
+        "botocore refuses an absent union payload",
+    )
+    | dict.fromkeys(
+        ("legacy-rest-json-17.2", "legacy-rest-xml-16.2"),
+        "a result of ours has only members that the model knows",
+    )
 )
 
 # botocore splits every header at commas, so it cannot read these; the headers themselves must be right.

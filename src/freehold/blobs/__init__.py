@@ -2,15 +2,16 @@
 
 A blob is written under a temporary name, synced, renamed, and its directory synced; only then does a
 committed record refer to it. So a record's blob is always whole, and what a crash leaves behind is a blob
-that no record names: an orphan, which `collect` removes.
+that no record names: an orphan, for whoever knows the records to find and delete.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import os
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -66,24 +67,13 @@ class Blobs:
         """Remove a blob that no record refers to any more; one that is gone is not an error."""
         self.path(blob_id).unlink(missing_ok=True)
 
-    def collect(
-        self, is_referred_to: Callable[[Iterable[str]], set[str]], older_than: float
-    ) -> int:
-        """Remove the orphans written before a time (seconds since 1970); return how many.
-
-        `is_referred_to` gets ids and returns those that some record names.
-        """
-        removed = 0
+    def written_before(self, time: float) -> Iterator[list[str]]:
+        """Yield the ids of the blobs written before a time (seconds since 1970), some at a time."""
         for directory in sorted(self._directory.iterdir()):
             if directory == self._incoming or not directory.is_dir():
                 continue
-            old = [p for p in directory.iterdir() if p.stat().st_mtime < older_than]
-            named = is_referred_to([p.name for p in old])
-            for orphan in old:
-                if orphan.name not in named:
-                    orphan.unlink(missing_ok=True)
-                    removed += 1
-        return removed
+            if found := [path.name for path in directory.iterdir() if _written_at(path) < time]:
+                yield found
 
 
 class BlobWriter:
@@ -142,6 +132,14 @@ class BlobWriter:
             _sync_directory(self._final.parent)
         except OSError as error:
             raise StoreUnavailable(f"{self._final}: {error}") from error
+
+
+def _written_at(path: Path) -> float:
+    """When a blob was written; one that was deleted meanwhile is as good as new."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
 
 
 def _sync_directory(directory: Path) -> None:

@@ -12,6 +12,6 @@ def main() -> None:
         from freehold.cli.up import up
 
         sys.exit(up(arguments[1:]))
-    from freehold.cli.commands import app
+    from freehold.cli.commands import run
 
-    app()
+    sys.exit(run(arguments))

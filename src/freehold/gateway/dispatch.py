@@ -15,10 +15,9 @@ from urllib.parse import parse_qsl, unquote
 
 import orjson
 
-from freehold.gateway import identify, sigv4
+from freehold.gateway import identify, s3_requests, sigv4
 from freehold.gateway.health import health
-from freehold.gateway.identify import Identity, Words
-from freehold.server.messages import BytesBody, Pending, Request, Response
+from freehold.gateway.identify import AnyClaim, Identity, Words
 from freehold.gateway.routing import (
     SIGNING_NAMES,
     TARGET_PREFIXES,
@@ -36,6 +35,7 @@ from freehold.kernel.http import BodyTooLarge, HttpRequest
 from freehold.kernel.node import Node
 from freehold.kernel.principal import Credential
 from freehold.kernel.service import Answer, Operation
+from freehold.server.messages import BytesBody, Pending, Request, Response
 from freehold.wire.messages import WireError, WireRequest
 from freehold.wire.model import Model, OperationModel
 
@@ -94,7 +94,11 @@ class Gateway:
         target = endpoint_of(request, self._domain)
         if target is not None:
             return self._serve_endpoint(request, target)
-        if request.content is None or not self._node.store.inline:
+        if request.method in ("OPTIONS", "POST"):
+            target = s3_requests.endpoint_of(request, hint_of(request.host, self._domain))
+            if target is not None:
+                return self._serve_bucket(request, target)
+        if request.content is None or not self._node.store.inline or "origin" in request.headers:
             return self._handle_waiting(request)
         return self._handle_now(request)
 
@@ -115,7 +119,7 @@ class Gateway:
                     lambda tx: self._node.directory.credential(tx, key)
                 )
             identity = self._identify(request, routed, claim, credential)
-            result, call = self._run(request, request_id, routed, identity, identity.body)
+            result = self._run(request, request_id, routed, identity, identity.body)
         except Exception as error:  # noqa: BLE001 - the one place where errors become answers
             return self._failed(error, request, request_id, routed)
         found = routed
@@ -168,19 +172,30 @@ class Gateway:
             assert operation_model is not None
             if not operation_model.streams_input and not isinstance(body, bytes):
                 body = await body.read(BODY_BYTES_MAX)
-            result, _ = self._run(request, request_id, routed, identity, body)
+            result = self._run(request, request_id, routed, identity, body)
             if hasattr(result, "__await__"):
                 result = await result
-            return self._succeeded(result, request, request_id, routed)
+            response = self._succeeded(result, request, request_id, routed)
+            return await self._with_cors(response, request, routed)
         except Exception as error:  # noqa: BLE001 - the one place where errors become answers
             return self._failed(error, request, request_id, routed)
 
-    def _streams(self, request: Request, query: sigv4.Pairs, claim: sigv4.Claim | None) -> bool:
+    async def _with_cors(self, response: Response, request: Request, routed: _Routed) -> Response:
+        """Add what lets a browser read the answer, where the service says so."""
+        cors = self._node.service(routed.service).cors
+        origin = request.headers.get("origin")
+        if cors is not None and origin is not None:
+            response.headers += await self._node.store.read(
+                lambda tx: cors(tx, routed.labels, origin, request.method)
+            )
+        return response
+
+    def _streams(self, request: Request, query: sigv4.Pairs, claim: AnyClaim | None) -> bool:
         """Whether the operation takes its body as it arrives; S3's do, whatever the operation."""
         service = claim.service if claim is not None else None
         return service in (None, "s3", "s3express") and "x-amz-target" not in request.headers
 
-    async def _known_key(self, request: Request, claim: sigv4.Claim) -> None:
+    async def _known_key(self, request: Request, claim: AnyClaim) -> None:
         """Refuse a large body of an unknown sender before it is taken in."""
         if self._node.settings.open_auth:
             return
@@ -190,7 +205,7 @@ class Gateway:
         if found is None:
             raise Words(self._protocol_of(request)).unknown_key(claim.access_key_id)
 
-    def _route(self, request: Request, query: sigv4.Pairs, claim: sigv4.Claim | None) -> _Routed:
+    def _route(self, request: Request, query: sigv4.Pairs, claim: AnyClaim | None) -> _Routed:
         hint = hint_of(request.host, self._domain) if request.host else Hint()
         target = request.headers.get("x-amz-target")
         services = self._candidates(request, query, claim, hint, target)
@@ -211,7 +226,7 @@ class Gateway:
         self,
         request: Request,
         query: sigv4.Pairs,
-        claim: sigv4.Claim | None,
+        claim: AnyClaim | None,
         hint: Hint,
         target: str | None,
     ) -> tuple[str, ...]:
@@ -252,11 +267,11 @@ class Gateway:
             name = request.path.rpartition("/operation/")[2]
             known = name in model.documents
             return _Routed(service, model, "smithy-rpc-v2-cbor", name, {}) if known else None
-        name = _action(request, query)
-        if name is None or name not in model.documents:
+        action = _action(request, query)
+        if action is None or action not in model.documents:
             return None
         protocol = "ec2" if model.protocol == "ec2" else "query"
-        return _Routed(service, model, protocol, name, {})
+        return _Routed(service, model, protocol, action, {})
 
     def _unknown_operation(self, service: str, request: Request) -> AwsError:
         protocol = self._node.model(service).protocol
@@ -283,7 +298,7 @@ class Gateway:
         self,
         request: Request,
         routed: _Routed,
-        claim: sigv4.Claim | None,
+        claim: AnyClaim | None,
         credential: Credential | None,
     ) -> Identity:
         settings = self._node.settings
@@ -320,7 +335,7 @@ class Gateway:
         routed: _Routed,
         identity: Identity,
         body: Any,
-    ) -> tuple[Any, Call]:
+    ) -> Any:
         operation_model, operation = routed.operation_model, routed.operation
         assert operation_model is not None
         assert operation is not None
@@ -329,6 +344,11 @@ class Gateway:
                 body = BytesBody(body)
         elif request.headers.get("content-encoding") == "gzip" and isinstance(body, bytes):
             body = _unzipped(body)
+        elif routed.service == "s3" and body:
+            has_checksum = "requestAlgorithmMember" in operation_model.document.get(
+                "httpChecksum", {}
+            )
+            s3_requests.check_digests(request, body, has_checksum=has_checksum)
         params = operation_model.parse(
             WireRequest(
                 method=request.method,
@@ -338,7 +358,7 @@ class Gateway:
                 body=body,
             )
         )
-        self._node.check(operation, params)
+        self._node.check_against(operation_model, operation, params)
         call = Call(
             self._node,
             routed.service,
@@ -350,7 +370,7 @@ class Gateway:
             request_id,
         )
         self._say_where(call, request)
-        return self._node.run(call, operation, params), call
+        return self._node.run(call, operation, params)
 
     def _say_where(self, call: Call, request: Request) -> None:
         call.source_ip = request.source_ip
@@ -358,6 +378,8 @@ class Gateway:
         call.secure = request.secure or (
             self._node.settings.loopback_is_secure and request.source_ip.startswith(_LOOPBACK)
         )
+        call.origin = request.headers.get("origin")
+        call.http_method = request.method
         if request.host:
             call.endpoint_url = f"{'https' if request.secure else 'http'}://{request.host}"
 
@@ -434,13 +456,26 @@ class Gateway:
     # -- endpoints --
 
     async def _serve_endpoint(self, request: Request, target: ToEndpoint) -> Response:
+        endpoint = await self._node.store.read(
+            lambda tx: endpoints.find(tx, target.kind, target.name)
+        )
+        if endpoint is None:
+            return _plain_error(403, "Forbidden")
+        return await self._serve_at(request, target, endpoint)
+
+    async def _serve_bucket(self, request: Request, target: ToEndpoint) -> Response:
+        """Buckets have names of their own, and need not claim an endpoint for what S3 itself answers."""
+        settings = self._node.settings
+        endpoint = endpoints.Endpoint(
+            target.kind, target.name, "s3", settings.account, settings.region, target.name
+        )
+        return await self._serve_at(request, target, endpoint)
+
+    async def _serve_at(
+        self, request: Request, target: ToEndpoint, endpoint: endpoints.Endpoint
+    ) -> Response:
         request_id = self._node.new_id()
         try:
-            endpoint = await self._node.store.read(
-                lambda tx: endpoints.find(tx, target.kind, target.name)
-            )
-            if endpoint is None:
-                return _plain_error(403, "Forbidden")
             service = self._node.service(endpoint.service)
             identity = await self._identify_caller(request, target.kind)
             principal = identity.principal if identity is not None else principals.ANONYMOUS
@@ -468,8 +503,14 @@ class Gateway:
                     query=request.query,
                     headers=tuple(request.header_list),
                     body=body,
+                    sent_headers=tuple(
+                        (sent.decode("latin-1"), value)
+                        for sent, (_, value) in zip(
+                            request.sent_names, request.header_list, strict=False
+                        )
+                    ),
                     source_ip=request.source_ip,
-                    secure=call.secure,
+                    secure=request.secure,
                     protocol=request.protocol,
                 ),
                 endpoint,
@@ -501,7 +542,7 @@ class Gateway:
         )
 
 
-def _claim(request: Request, query: sigv4.Pairs) -> sigv4.Claim | None:
+def _claim(request: Request, query: sigv4.Pairs) -> AnyClaim | None:
     return identify.claim_of(request, query)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import orjson
 
 from freehold import __version__
-from freehold.server.messages import Request, Response
 from freehold.kernel.node import Node
+from freehold.server.messages import Request, Response
 
 
 def health(node: Node, request: Request) -> Response:

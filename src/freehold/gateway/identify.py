@@ -7,13 +7,14 @@ from typing import Any
 
 import msgspec
 
-from freehold.gateway import sigv4
-from freehold.server.messages import Request
+from freehold.gateway import sigv2, sigv4
+from freehold.gateway.routing import hint_of
 from freehold.gateway.streamed import ChunkedBody, HashedBody
 from freehold.kernel import principal as principals
 from freehold.kernel.errors import AwsError
 from freehold.kernel.node import Node
 from freehold.kernel.principal import Principal
+from freehold.server.messages import Request
 
 _ALWAYS_UNSIGNED = ("x-amz-content-sha256",)
 
@@ -27,13 +28,18 @@ class Identity(msgspec.Struct, frozen=True):
     body: Any
 
 
-def claim_of(request: Request, query: sigv4.Pairs) -> sigv4.Claim | None:
+AnyClaim = sigv4.Claim | sigv2.Claim
+
+
+def claim_of(request: Request, query: sigv4.Pairs) -> AnyClaim | None:
     """What the request claims of its signature; None if it has none. Raises sigv4.Malformed."""
     authorization = request.headers.get("authorization")
     if authorization is not None and authorization.startswith(sigv4.ALGORITHM):
         return sigv4.claim_of_header(authorization, request.headers)
     if query and "X-Amz-" in request.query and any(key == "X-Amz-Signature" for key, _ in query):
         return sigv4.claim_of_query(query)
+    if query and "AWSAccessKeyId=" in request.query:
+        return sigv2.claim_of_query(query)
     return None
 
 
@@ -145,7 +151,7 @@ class Words:
 def prove(
     node: Node,
     request: Request,
-    claim: sigv4.Claim,
+    claim: AnyClaim,
     credential: principals.Credential | None,
     query: sigv4.Pairs,
     words: Words,
@@ -168,6 +174,8 @@ def prove(
             raise words.invalid_token(claim.access_key_id)
         if credential.expires_at is not None and credential.expires_at <= now:
             raise words.expired_token()
+    if isinstance(claim, sigv2.Claim):
+        return _prove_version_2(node, request, claim, credential, query, words)
     _check_time(claim, now, words)
     _check_signed_headers(request, claim, words)
     payload_hash = _payload_hash(request, claim, words)
@@ -188,6 +196,26 @@ def prove(
     return Identity(proven, proven.account, claim.region, body)
 
 
+def _prove_version_2(
+    node: Node,
+    request: Request,
+    claim: sigv2.Claim,
+    credential: principals.Credential,
+    query: sigv4.Pairs,
+    words: Words,
+) -> Identity:
+    if node.clock.now() > claim.expires_at:
+        raise words.presigned_expired()
+    bucket = hint_of(request.host, node.settings.domain).bucket
+    expected = sigv2.signature(
+        credential.secret, claim, request.method, bucket, request.path, query, request.headers
+    )
+    if not sigv4.equal(expected, claim.signature):
+        raise words.mismatch()
+    proven = credential.principal
+    return Identity(proven, proven.account, node.settings.region, decoded_body(request))
+
+
 def decoded_body(request: Request) -> Any:
     """The body without aws-chunked encoding, unchecked: for open mode and anonymous requests."""
     kind = request.headers.get("x-amz-content-sha256", "")
@@ -199,7 +227,7 @@ def decoded_body(request: Request) -> Any:
 def _open_identity(
     node: Node,
     request: Request,
-    claim: sigv4.Claim,
+    claim: AnyClaim,
     credential: principals.Credential | None,
 ) -> Identity:
     key = claim.access_key_id
@@ -208,7 +236,8 @@ def _open_identity(
         account = key
     elif credential is not None:
         account = credential.principal.account
-    return Identity(principals.root(account), account, claim.region, decoded_body(request))
+    region = claim.region if isinstance(claim, sigv4.Claim) else node.settings.region
+    return Identity(principals.root(account), account, region, decoded_body(request))
 
 
 def _check_time(claim: sigv4.Claim, now: float, words: Words) -> None:
@@ -225,7 +254,7 @@ def _check_time(claim: sigv4.Claim, now: float, words: Words) -> None:
 def _check_signed_headers(request: Request, claim: sigv4.Claim, words: Words) -> None:
     signed = claim.signed_headers
     for name in request.headers:
-        if name.startswith("x-amz-") and name not in signed and name not in _ALWAYS_UNSIGNED:
+        if name[:6] == "x-amz-" and name not in signed and name not in _ALWAYS_UNSIGNED:
             raise words.header_unsigned(name)
 
 

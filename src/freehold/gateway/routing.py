@@ -6,6 +6,7 @@ reading every model to find; tests hold them against the models.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import unquote
 
 import msgspec
@@ -87,6 +88,7 @@ def endpoint_of(request: Request, domain: str) -> ToEndpoint | None:
     return None
 
 
+@lru_cache(maxsize=1024)
 def hint_of(host: str, domain: str) -> Hint:
     """What the host says of service, region and bucket (virtual-hosted style)."""
     labels = _labels(host, domain)
@@ -111,6 +113,7 @@ def hint_of(host: str, domain: str) -> Hint:
 _NO_HINT = Hint()
 
 
+@lru_cache(maxsize=1024)
 def _labels(host: str, domain: str) -> list[str] | None:
     """The labels of a host before the platform's domain or AWS's; None for any other host."""
     name = host.rpartition(":")[0] if host[-1:].isdigit() and ":" in host else host

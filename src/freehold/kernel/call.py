@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -36,9 +35,11 @@ class Call:
         "account",
         "attempt",
         "endpoint_url",
+        "http_method",
         "node",
         "now",
         "operation",
+        "origin",
         "principal",
         "region",
         "request_id",
@@ -76,6 +77,9 @@ class Call:
         self.secure = False
         self.source_ip: str | None = None
         self.user_agent = ""
+        # Of a request from a browser: its Origin header, and the method, for CORS.
+        self.origin: str | None = None
+        self.http_method = "POST"
         self.source_arn: str | None = None
         self.source_account: str | None = None
         # The service that makes this call for its principal (aws:CalledVia), or "".
@@ -189,15 +193,25 @@ class Call:
 
     def acting_as(self, principal: Principal) -> Call:
         """This call, made by somebody else."""
-        other = copy.copy(self)
+        other = self._copy()
         other.principal = principal
         return other
 
     def within(self, tx: Transaction) -> Call:
         """This call, with an open transaction."""
-        inner = copy.copy(self)
+        inner = self._copy()
         inner._tx = tx
         return inner
+
+    def open(self, tx: Transaction | None) -> None:
+        """Give this very call a transaction, or take it away. For the node alone."""
+        self._tx = tx
+
+    def _copy(self) -> Call:
+        other = Call.__new__(Call)
+        for name in Call.__slots__:
+            setattr(other, name, getattr(self, name))
+        return other
 
     def _onward(
         self,
@@ -208,7 +222,7 @@ class Call:
         account: str | None,
         region: str | None,
     ) -> Call:
-        call = copy.copy(self)
+        call = self._copy()
         call._tx = None
         call.via = self.service if principal is None else ""
         call.service = service

@@ -30,11 +30,10 @@ class SeededChance:
 
 def uuid(chance: Chance) -> str:
     """A version 4 UUID."""
-    digits = bytearray(chance.bytes(16))
-    digits[6] = digits[6] & 0x0F | 0x40
-    digits[8] = digits[8] & 0x3F | 0x80
-    text = digits.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    raw = chance.bytes(16)
+    text = raw.hex()
+    variant = "89ab"[raw[8] & 3]
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
 
 
 def word(chance: Chance, length: int, alphabet: str = LOWER_ALPHANUMERIC) -> str:

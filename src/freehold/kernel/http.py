@@ -9,7 +9,6 @@ import msgspec
 
 from freehold.server.messages import BodyTooLarge
 
-
 __all__ = ["Body", "BodyTooLarge", "HttpRequest", "HttpResponse"]
 
 
@@ -35,6 +34,8 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
     base_path: str = ""
     query: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    # The same with the names as the client wrote them.
+    sent_headers: tuple[tuple[str, str], ...] = ()
     body: Body
     source_ip: str = "127.0.0.1"
     secure: bool = False

@@ -18,7 +18,7 @@ from freehold.kernel.principal import Directory, Principal
 from freehold.kernel.service import Answer, Operation, Params, Service
 from freehold.kv import Store, Transaction
 from freehold.wire.messages import InvalidParams
-from freehold.wire.model import Model, load_model
+from freehold.wire.model import Model, OperationModel, load_model
 
 P = TypeVar("P")
 
@@ -61,9 +61,9 @@ class Node:
         self._loaded: dict[str, Service] = {}
         self._parts: dict[type, Any] = {}
 
-    def add_part(self, part: object) -> None:
+    def add_part(self, kind: type, part: object) -> None:
         """Give services a part that the kernel does not know, such as the runtime."""
-        self._parts[type(part)] = part
+        self._parts[kind] = part
 
     def part(self, kind: type[P]) -> P:
         found = self._parts[kind]
@@ -112,13 +112,21 @@ class Node:
     def check(self, operation: Operation, params: Params) -> None:
         """Raise the model's validation error, or the refusal of a parameter."""
         model = self.model(operation.service.name)
+        self.check_against(model.operation(operation.name), operation, params)
+
+    def check_against(
+        self, operation_model: OperationModel, operation: Operation, params: Params
+    ) -> None:
+        """The same with the operation's model in hand."""
+        service = operation.service
         try:
-            model.operation(operation.name).validate(params)
+            operation_model.validate(params)
         except InvalidParams as error:
-            raise _invalid(operation.service, model.protocol, error) from error
-        refused = operation.service.parity.refused_parameter(operation.name, params)
-        if refused is not None:
-            raise not_implemented(f"{refused} of {operation.service.name}:{operation.name}")
+            raise _invalid(service, self.model(service.name).protocol, error) from error
+        if operation.name in service.parity.partial:
+            refused = service.parity.refused_parameter(operation.name, params)
+            if refused is not None:
+                raise not_implemented(f"{refused} of {service.name}:{operation.name}")
 
     def run(self, call: Call, operation: Operation, params: Params) -> Any | Awaitable[Any]:
         """Authorize and run an operation whose params have been checked."""
@@ -126,7 +134,12 @@ class Node:
             return self._run_waiting(call, operation, params)
 
         def body(tx: Transaction) -> Any:
-            return self._run_plain(call.within(tx), operation, params)
+            # The call is nobody else's while this runs, so it need not be copied; the hot path of all.
+            call.open(tx)
+            try:
+                return self._run_plain(call, operation, params)
+            finally:
+                call.open(None)
 
         if not operation.reads:
             return self.store.write(body)

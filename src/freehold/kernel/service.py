@@ -25,6 +25,8 @@ from typing import Any
 
 import msgspec
 
+from freehold.kv import Transaction
+
 Params = dict[str, Any]
 Handler = Callable[..., Any]
 
@@ -84,10 +86,13 @@ class Operation:
 
 
 class Service:
-    """Named as botocore names it. `iam` is the prefix of its actions; `regional=False` is for services
-    whose records live in no region (IAM); `keeps_json=True` leaves blobs in JSON requests and answers as
-    their base64 text, and lets answers hold orjson.Fragment, for a service that stores what it got; `invalid` is the code of the
-    error for params that break the model's constraints, where it is not the protocol's usual one."""
+    """Named as botocore names it.
+
+    `iam` is the prefix of its actions. `regional=False` is for services whose records live in no region
+    (IAM). `keeps_json=True` leaves blobs in JSON requests and answers as their base64 text, and lets
+    answers hold orjson.Fragment, for a service that stores what it got. `invalid` is the code of the
+    error for params that break the model's constraints, where it is not the protocol's usual one.
+    """
 
     def __init__(
         self,
@@ -109,6 +114,10 @@ class Service:
         self.tasks: dict[str, Handler] = {}
         self.resource_types: dict[str, Any] = {}
         self.endpoints: dict[str, Handler] = {}
+        self.cors: Handler | None = None
+        # Of a service that keeps blobs: (tx, blob ids) -> those that its records name. All others are
+        # collected as orphans.
+        self.blobs_in_use: Callable[[Transaction, Iterable[str]], set[str]] | None = None
         self._parity: Parity | None = None
 
     def operation(
@@ -172,6 +181,12 @@ class Service:
             return function
 
         return register
+
+    def cross_origin(self, function: Handler) -> Handler:
+        """Register who knows the headers that let a browser read an answer: a function (tx, labels of the
+        request's path, origin, method) -> headers."""
+        self.cors = function
+        return function
 
     @property
     def parity(self) -> Parity:

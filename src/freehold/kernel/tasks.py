@@ -159,7 +159,7 @@ class Worker:
         now = self._node.clock.now()
         for (due_ms, name), task in listed:
             if due_ms > now * 1000:
-                return min(due_ms / 1000, now + SILENCE_S_MAX)
+                return float(min(due_ms / 1000, now + SILENCE_S_MAX))
             if name not in self._running:
                 self._start(due_ms, name, task)
         return now if len(listed) == limit else now + SILENCE_S_MAX

@@ -39,7 +39,9 @@ class ClusterStore:
 
     inline = False
 
-    def __init__(self, address: str, *, table: str = "freehold", connections: int = CONNECTIONS) -> None:
+    def __init__(
+        self, address: str, *, table: str = "freehold", connections: int = CONNECTIONS
+    ) -> None:
         self._address = address
         self._table = sql.Identifier(table)
         self._bells = Bells()

@@ -86,7 +86,7 @@ class EmbeddedStore:
     def _write_groups(self) -> None:
         while True:
             self._wake.acquire()
-            group = []
+            group: list[_Write] = []
             while self._waiting and len(group) < GROUP_MAX:
                 group.append(self._waiting.popleft())
             if group:

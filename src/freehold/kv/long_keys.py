@@ -9,7 +9,9 @@ belong in the order. So a get is one get, whatever the length; only scans follow
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterator
+from itertools import islice
 from typing import Protocol
 
 _LAYER = b"\xfe"
@@ -62,12 +64,9 @@ def scan(
     key_limit: int,
 ) -> Iterator[tuple[bytes, bytes]]:
     """Yield pairs in the order of whole keys. Costs nothing extra where there are no long keys."""
-    found = 0
-    for pair in _scan_layer(tx, b"", b"", start, end, limit, reverse, key_limit):
-        yield pair
-        found += 1
-        if found == limit:
-            return
+    if limit > 0:
+        rows = _scan_layer(tx, b"", b"", start, end, reverse, key_limit)
+        yield from islice(rows, limit)
 
 
 def _scan_layer(
@@ -76,7 +75,6 @@ def _scan_layer(
     head: bytes,
     start: bytes,
     end: bytes,
-    limit: int,
     reverse: bool,
     key_limit: int,
 ) -> Iterator[tuple[bytes, bytes]]:
@@ -91,24 +89,13 @@ def _scan_layer(
     else:
         end_is_cut = len(end) - len(head) > key_limit and end.startswith(head)
         row_end = layer + high + (b"\x00" if end_is_cut else b"")
-    wanted = limit
-    while wanted:
-        rows = list(tx.scan(row_start, row_end, limit=min(wanted, 256), reverse=reverse))
-        for row, value in rows:
-            piece = row[len(layer) :]
-            if len(piece) < key_limit:
-                yield head + piece, value
-            else:
-                inner = head + piece
-                yield from _scan_layer(
-                    tx, _layer(inner), inner, start, end, limit, reverse, key_limit
-                )
-        if len(rows) < min(wanted, 256):
-            return
-        if reverse:
-            row_end = rows[-1][0]
+    for row, value in tx.scan(row_start, row_end, limit=sys.maxsize, reverse=reverse):
+        piece = row[len(layer) :]
+        if len(piece) < key_limit:
+            yield head + piece, value
         else:
-            row_start = rows[-1][0] + b"\x00"
+            inner = head + piece
+            yield from _scan_layer(tx, _layer(inner), inner, start, end, reverse, key_limit)
 
 
 def _piece(key: bytes, head: bytes, key_limit: int) -> bytes | None:

@@ -27,7 +27,6 @@ from freehold.runtime.contract import (
     Interpreter,
     Invocation,
     Outcome,
-    RuntimeUnavailable,
 )
 from freehold.runtime.environment import Environment, Parts
 from freehold.runtime.interpreters import choose, on_this_machine
@@ -44,6 +43,7 @@ log = logging.getLogger(__name__)
 IDLE_S_MAX = 600.0
 # How long an event waits for an environment that is about to be free before another is started.
 RETURN_S_MAX = 0.02
+INIT_S_MAX = 10.0
 # Its role's credentials last an hour; an environment is not kept until they end.
 AGE_S_MAX = 45 * 60.0
 # What environments may have of the machine's memory, all together.
@@ -103,6 +103,7 @@ class Runtime:
         self._endpoint_url = endpoint_url
         self._environment = environment
         self._isolation_wanted = isolation
+        self.init_s_max = INIT_S_MAX
         self.isolation = Isolation()
         self._packages = packages.Packages(directory / "packages", blob_path)
         self._platform = Server(platform)
@@ -140,6 +141,13 @@ class Runtime:
         """What would run functions of this runtime; RuntimeUnavailable if nothing can."""
         return choose(runtime, on_this_machine())
 
+    async def warm(self, runtime: str) -> Interpreter:
+        """Make ready what functions of this runtime start from; return what would run them."""
+        interpreter = await asyncio.to_thread(self.interpreter, runtime)
+        await self._prepare()
+        await self._zygote(interpreter)
+        return interpreter
+
     def inspect(self, archive: Path) -> int:
         """The unzipped size of a code archive in bytes; CodeRefused if it may not be unpacked."""
         return packages.inspect(archive)
@@ -152,6 +160,9 @@ class Runtime:
 
     async def close(self) -> None:
         """End everything."""
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.gather(self._starting, return_exceptions=True)
         for environment in list(self._all.values()):
             environment.kill()
         for starting in self._zygotes.values():
@@ -184,7 +195,7 @@ class Runtime:
 
     async def _run_cold(self, spec: FunctionSpec, invocation: Invocation) -> Outcome:
         environment = await self._start(spec)
-        error = await environment.ready()
+        error = await environment.ready(self.init_s_max)
         if error is not None and error.get("errorType") == "Sandbox.Timedout":
             # As Lambda does it: the init phase once more, now within the function's own time.
             return await self._run_slow_init(spec, invocation)
@@ -195,21 +206,13 @@ class Runtime:
     async def _run_slow_init(self, spec: FunctionSpec, invocation: Invocation) -> Outcome:
         began = self._clock.now()
         environment = await self._start(spec)
-        try:
-            async with asyncio.timeout(spec.timeout_s):
-                error = None
-                while (error := await environment.ready()) and environment.is_idle:
-                    pass
-        except TimeoutError:
-            error = {}
+        error = await environment.ready(spec.timeout_s)
         if error is not None:
-            environment.kill()
-            seconds = f"{spec.timeout_s:.2f}"
-            error = {
-                "errorType": "Sandbox.Timedout",
-                "errorMessage": f"RequestId: {invocation.request_id} Error: Task timed out after "
-                f"{seconds} seconds",
-            }
+            if error.get("errorType") == "Sandbox.Timedout":
+                error["errorMessage"] = (
+                    f"RequestId: {invocation.request_id} Error: Task timed out after "
+                    f"{spec.timeout_s:.2f} seconds"
+                )
             return self._init_failed(environment, invocation, error)
         left = max(0.001, spec.timeout_s - (self._clock.now() - began))
         return await self._run(environment, invocation, cold=True, time_left_s=left)
@@ -342,10 +345,16 @@ class Runtime:
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
             "PATH": "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
-            "LD_LIBRARY_PATH": "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
+            "LD_LIBRARY_PATH": "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:"
+            "/var/task:/var/task/lib:/opt/lib",
         }
         if self.isolation.namespaces:
-            for name in ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"):
+            for name in (
+                "AWS_CA_BUNDLE",
+                "SSL_CERT_FILE",
+                "REQUESTS_CA_BUNDLE",
+                "NODE_EXTRA_CA_CERTS",
+            ):
                 mine[name] = _CERTIFICATES
         else:
             mine["PATH"] = self._environment.get("PATH", mine["PATH"])
@@ -361,9 +370,7 @@ class Runtime:
             if name not in own or name.startswith(("AWS_LAMBDA", "_HANDLER", "LAMBDA_TASK"))
         }
 
-    def _command(
-        self, spec: FunctionSpec, interpreter: Interpreter, root: str
-    ) -> list[str] | None:
+    def _command(self, spec: FunctionSpec, interpreter: Interpreter, root: str) -> list[str] | None:
         """The program to run; None where the zygote itself becomes the runtime."""
         if spec.runtime.startswith("provided"):
             return [f"{root}/bootstrap"]
@@ -410,6 +417,7 @@ class Runtime:
 
     async def _find_isolation(self) -> None:
         isolation = self.isolation
+        await asyncio.to_thread(on_this_machine)
         self._authority = Authority(datetime.fromtimestamp(self._clock.now(), UTC))
         (self._directory / "authorities.pem").write_text(self._authority.bundle())
         isolation.groups = cgroups.detect()
@@ -553,7 +561,7 @@ class Runtime:
 
 def _prefixes(interpreter: Interpreter | None) -> list[str]:
     """Directories outside /usr that an interpreter needs: where it is installed."""
-    found = []
+    found: list[str] = []
     if interpreter is None or not interpreter.path:
         return found
     program = Path(interpreter.path).resolve()

@@ -47,7 +47,8 @@ def answer(query: bytes, suffixes: tuple[str, ...]) -> bytes | None:
     served = any(name == suffix or name.endswith(f".{suffix}") for suffix in suffixes)
     if not served:
         return (
-            struct.pack(">HHHHHH", identifier, 0x8180 | recursion | _NXDOMAIN, 1, 0, 0, 0) + question
+            struct.pack(">HHHHHH", identifier, 0x8180 | recursion | _NXDOMAIN, 1, 0, 0, 0)
+            + question
         )
     records = b""
     if kind == _TYPE_A and family == _CLASS_IN:

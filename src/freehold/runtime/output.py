@@ -59,7 +59,7 @@ class Pipe:
         return [(now_ms, line.decode("utf-8", "replace")) for line in lines]
 
     def _frames(self) -> list[Line]:
-        found = []
+        found: list[Line] = []
         while len(self._buffer) >= _FRAME.size:
             kind, size, micros = _FRAME.unpack_from(self._buffer)
             if kind & 0xFFFF0000 != _FRAME_MAGIC or size > 16 * LINE_BYTES_MAX:

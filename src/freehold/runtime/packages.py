@@ -32,7 +32,9 @@ def inspect(archive: Path) -> int:
             _check(entries)
             return sum(entry.file_size for entry in entries)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise CodeRefused("Could not unzip uploaded file. Please check your file, then try to upload again.") from error
+        raise CodeRefused(
+            "Could not unzip uploaded file. Please check your file, then try to upload again."
+        ) from error
 
 
 def unpack(archive: Path, target: Path, *, bytes_max: int = UNZIPPED_BYTES_MAX) -> None:
@@ -48,7 +50,9 @@ def unpack(archive: Path, target: Path, *, bytes_max: int = UNZIPPED_BYTES_MAX) 
                 left = _unpack_entry(opened, entry, temporary, left)
         temporary.rename(target)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise CodeRefused("Could not unzip uploaded file. Please check your file, then try to upload again.") from error
+        raise CodeRefused(
+            "Could not unzip uploaded file. Please check your file, then try to upload again."
+        ) from error
     finally:
         if temporary.exists():
             shutil.rmtree(temporary)
@@ -115,14 +119,14 @@ def _check(entries: list[zipfile.ZipInfo]) -> None:
             raise CodeRefused(f"The archive's entry {entry.filename!r} leads outside it.")
         kind = stat.S_IFMT(entry.external_attr >> 16)
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
-            raise CodeRefused(f"The archive's entry {entry.filename!r} is neither file nor directory.")
+            raise CodeRefused(
+                f"The archive's entry {entry.filename!r} is neither file nor directory."
+            )
         if entry.flag_bits & 1:
             raise CodeRefused("The archive is encrypted.")
 
 
-def _unpack_entry(
-    opened: zipfile.ZipFile, entry: zipfile.ZipInfo, root: Path, left: int
-) -> int:
+def _unpack_entry(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, root: Path, left: int) -> int:
     """Unpack one entry; return how many bytes may still come."""
     target = root.joinpath(*PurePosixPath(entry.filename).parts)
     mode = entry.external_attr >> 16
@@ -147,9 +151,7 @@ def _unpack_entry(
     return left
 
 
-def _unpack_link(
-    opened: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, root: Path
-) -> int:
+def _unpack_link(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, root: Path) -> int:
     if entry.file_size > 4096:
         raise CodeRefused(f"The archive's link {entry.filename!r} is too long.")
     link = opened.read(entry).decode("utf-8", "surrogateescape")

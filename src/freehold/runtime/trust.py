@@ -65,7 +65,7 @@ class Authority:
             if name:
                 connection.context = self._contexts(name.lower())
 
-        context.sni_callback = choose  # type: ignore[assignment]
+        context.sni_callback = choose
         return context
 
     def _context(self, name: str) -> ssl.SSLContext:

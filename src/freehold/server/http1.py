@@ -100,7 +100,7 @@ class Server:
             connection.close_when_idle()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(5):
-                while self.connections:  # noqa: ASYNC110 - a pause is as good as an event here
+                while self.connections:  # noqa: ASYNC110 - once in a node's life
                     await asyncio.sleep(0.02)
         for connection in list(self.connections):
             connection.abort()
@@ -146,6 +146,7 @@ class Connection(asyncio.Protocol):
         self._is_reading = False
         self._url = b""
         self._headers: list[tuple[str, str]] = []
+        self._sent_names: list[bytes] = []
         self._head_bytes = 0
         # What has come since the parser gave us anything: it keeps half a header to itself.
         self._unseen_bytes = 0
@@ -239,6 +240,7 @@ class Connection(asyncio.Protocol):
         self._is_reading = True
         self._url = b""
         self._headers = []
+        self._sent_names = []
         self._head_bytes = 0
         self._body = None
         self._handed_on = False
@@ -263,6 +265,7 @@ class Connection(asyncio.Protocol):
             known = name.decode("latin-1").lower()
         # The parser takes blanks off a value's beginning, and leaves those at its end.
         headers.append((known, value.decode("latin-1").rstrip(" \t")))
+        self._sent_names.append(name)
 
     def on_headers_complete(self) -> None:
         parser = self._parser
@@ -275,8 +278,10 @@ class Connection(asyncio.Protocol):
                 raise _Refused(505, "HTTP Version Not Supported")
             request.protocol = "HTTP/1.0"
         length = self._check_head(request)
+        request.sent_names = self._sent_names
         # The parser gives us trailers as it gives us headers: they are not the request's.
         self._headers = []
+        self._sent_names = []
         request.secure = self._secure
         request.source_ip = self._source_ip
         request.via_sandbox = self._name

@@ -153,6 +153,7 @@ class Request:
         "protocol",
         "query",
         "secure",
+        "sent_names",
         "source_ip",
         "via_sandbox",
     )
@@ -171,6 +172,8 @@ class Request:
         self.content: bytes | None = None
         self.body: Any = None
         self.protocol = "HTTP/1.1"
+        # The headers' names as the client wrote them.
+        self.sent_names: list[bytes] = []
         self.secure = False
         self.source_ip = "127.0.0.1"
         # The name of the execution environment whose socket it came through, or None.

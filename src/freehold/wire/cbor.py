@@ -26,7 +26,7 @@ def loads(document: bytes) -> Any:
     return value
 
 
-def dumps(value: Any, is_timestamp: type) -> bytes:
+def dumps(value: Any, is_timestamp: type[float]) -> bytes:
     parts: list[bytes] = []
     _write(value, is_timestamp, parts)
     return b"".join(parts)
@@ -53,13 +53,13 @@ def _read(document: bytes, position: int, depth: int) -> tuple[Any, int]:
         raw = _take(document, position, argument)
         return (_text(raw) if major == 3 else raw), position + argument
     if major == 4:
-        items = []
+        items: list[Any] = []
         for _ in range(_count(argument, document, position)):
             item, position = _read_item(document, position, depth + 1)
             items.append(item)
         return items, position
     if major == 5:
-        pairs = {}
+        pairs: dict[str, Any] = {}
         for _ in range(_count(argument, document, position)):
             key, position = _read_item(document, position, depth + 1)
             if type(key) is not str:
@@ -88,14 +88,14 @@ def _read_indefinite(document: bytes, position: int, major: int, depth: int) -> 
             pieces.append(piece)
         return (b"" if major == 2 else "").join(pieces), position + 1
     if major == 4:
-        items = []
+        items: list[Any] = []
         while True:
             value, position = _read(document, position, depth + 1)
             if value is _BREAK:
                 return items, position
             items.append(value)
     if major == 5:
-        pairs = {}
+        pairs: dict[str, Any] = {}
         while True:
             key, position = _read(document, position, depth + 1)
             if key is _BREAK:
@@ -162,7 +162,7 @@ def _text(raw: bytes) -> str:
         raise CborError("text that is not UTF-8") from error
 
 
-def _write(value: Any, is_timestamp: type, parts: list[bytes]) -> None:
+def _write(value: Any, is_timestamp: type[float], parts: list[bytes]) -> None:
     if value is None:
         parts.append(b"\xf6")
     elif isinstance(value, bool):

@@ -22,6 +22,7 @@ Convert = Callable[[Any], Any]
 
 _INTEGERS = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
 _JSON_TYPES = {
+    type(None): "VALUE_NULL",
     str: "STRING_VALUE",
     bool: "TRUE_VALUE",
     int: "NUMBER_VALUE",
@@ -121,11 +122,16 @@ class Documents:
         return read
 
     def _list_reader(self, shape: Shape) -> Convert:
-        convert = self.reader(shape.member("member"))
+        member = shape.member("member")
+        convert = self.reader(member)
+        # Some lists of scalars are sparse, which the models do not say; none of structures are.
+        is_dense = member.type in ("structure", "list", "map")
 
         def read(value: Any) -> Any:
             if type(value) is not list:
                 raise _unfit(value, shape)
+            if is_dense:
+                return [convert(inner) for inner in value]
             return [None if inner is None else convert(inner) for inner in value]
 
         return read

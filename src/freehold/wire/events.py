@@ -60,7 +60,7 @@ def _event_writer(
     name: str, shape: Shape, compile_document: Callable[[Shape], WriteDocument], content_type: str
 ) -> Callable[[dict[str, Any]], eventstream.Message]:
     kind = "exception" if shape.get("exception") else "event"
-    head = {f":{kind}-type": name, ":message-type": kind}
+    head: dict[str, Any] = {f":{kind}-type": name, ":message-type": kind}
     header_values = {
         member_name: seconds_of if member.type == "timestamp" else _same
         for member_name, member in shape.members.items()

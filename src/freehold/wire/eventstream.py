@@ -1,4 +1,4 @@
-"""Event streams: messages of headers and a payload, each with two checksums (application/vnd.amazon.eventstream).
+"""Event streams: messages of headers and a payload, with two checksums (application/vnd.amazon.eventstream).
 
 A message: total length (4 bytes), headers' length (4), CRC-32 of those eight (4), headers, payload,
 CRC-32 of all before it (4). A header: length of its name (1), name, type (1), value.

@@ -229,7 +229,7 @@ def _split_list(text: str) -> list[str]:
 
 
 def _quoted(text: str, position: int) -> tuple[str, int]:
-    piece = []
+    piece: list[str] = []
     while position < len(text):
         character = text[position]
         if character == '"':

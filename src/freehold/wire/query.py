@@ -97,7 +97,7 @@ class QueryReaders:
             if node.get(_LEAF) == "" and len(node) == 1:
                 return []
             # Older clients leave the member's name out, or call it "member" whatever the model says.
-            items: Tree = node if flat else node.get(item_name, node.get("member", node))
+            items: Any = node if flat else node.get(item_name, node.get("member", node))
             return [convert(items[index]) for index in _indexes(items)]
 
         return read

@@ -24,7 +24,7 @@ def parse(text: str | int | float, form: str) -> float:
             raise ValueError("a time is a finite number")
         return seconds
     if not isinstance(text, str):
-        raise ValueError("a time in this place is text")  # noqa: TRY004
+        raise ValueError("a time in this place is text")
     if form == "rfc822":
         moment = parsedate_to_datetime(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -10,32 +10,48 @@ shape with nothing to check. The words are those that AWS's services answer, for
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from freehold.wire.shapes import Shape
 
 Validator = Callable[[Any, str, list[str]], None]
+# Whether a value keeps a constraint, and what the constraint says.
+Rule = tuple[Callable[[Any], bool], str]
 # Java's toString of a long value helps nobody; AWS cuts none, but its requests are small.
 _SHOWN_CHARACTERS_MAX = 1024
+_NOT_NULL = "Member must not be null"
 
 
 def compile_validator(
     shape: Shape, *, only_required: bool = False, known: dict[str, Any] | None = None
 ) -> Validator | None:
-    """Compile the constraints of a shape and all below it. Recursive shapes are followed as values go."""
-    known = {} if known is None else known
-    if shape.type not in ("structure", "list", "map"):
-        return None if only_required else _compile_scalar(shape)
-    key = shape.name
-    if key in known:
-        holder: list[Validator | None] = known[key]
-        if holder and holder[0] is None:
-            return None
-        return lambda value, path, breaches: (
-            holder[0](value, path, breaches) if holder and holder[0] else None
+    """Compile the constraints of a shape and all below it; recursion is followed as values go."""
+    inside = _compile_inside(shape, only_required, {} if known is None else known)
+    rules = [] if only_required else _rules(shape)
+    if not rules:
+        return inside
+
+    def validate(value: Any, path: str, breaches: list[str]) -> None:
+        for holds, must in rules:
+            if not holds(value):
+                breaches.append(_breach(value, path[:-1], must))
+        if inside is not None:
+            inside(value, path, breaches)
+
+    return validate
+
+
+def _compile_inside(shape: Shape, only_required: bool, known: dict[str, Any]) -> Validator | None:
+    """The constraints of what a structure, list or map holds."""
+    if not _constrains_inside(shape, only_required, set()):
+        return None
+    if shape.name in known:
+        holder: list[Validator] = known[shape.name]
+        return (
+            holder[0] if holder else lambda value, path, breaches: holder[0](value, path, breaches)
         )
-    holder = known[key] = []
+    holder = known[shape.name] = []
     compiled = {
         "structure": _compile_structure,
         "list": _compile_list,
@@ -45,150 +61,147 @@ def compile_validator(
     return compiled
 
 
-def _compile_structure(
-    shape: Shape, only_required: bool, known: dict[str, Any]
-) -> Validator | None:
+def _constrains_inside(shape: Shape, only_required: bool, seen: set[str]) -> bool:
+    """Whether anything below a shape has a constraint: most recursive shapes have none."""
+    if shape.name in seen or shape.type not in ("structure", "list", "map"):
+        return False
+    seen.add(shape.name)
+    if shape.required:
+        return True
+    if shape.type == "structure":
+        parts = list(shape.members.values())
+    elif shape.type == "list":
+        parts = [shape.member("member")]
+    else:
+        parts = [shape.member("key"), shape.member("value")]
+    return any(
+        (not only_required and _rules(part)) or _constrains_inside(part, only_required, seen)
+        for part in parts
+    )
+
+
+def _compile_structure(shape: Shape, only_required: bool, known: dict[str, Any]) -> Validator:
     required = [(name, _path_name(name)) for name in shape.required]
     members = {}
     for name, member in shape.members.items():
         check = compile_validator(member, only_required=only_required, known=known)
         if check is not None:
-            members[name] = (_path_name(name), check)
-    if not required and not members:
-        return None
+            members[name] = (f"{_path_name(name)}.", check)
 
     def validate(value: Any, path: str, breaches: list[str]) -> None:
-        if not isinstance(value, dict):
-            return
         for name, shown in required:
             if value.get(name) is None:
-                breaches.append(_breach(None, f"{path}{shown}", "Member must not be null"))
+                breaches.append(_breach(None, f"{path}{shown}", _NOT_NULL))
         for name, inner in value.items():
             found = members.get(name)
             if found is not None and inner is not None:
                 shown, check = found
-                check(inner, f"{path}{shown}.", breaches)
+                check(inner, f"{path}{shown}", breaches)
 
     return validate
 
 
-def _compile_list(shape: Shape, only_required: bool, known: dict[str, Any]) -> Validator | None:
-    size = None if only_required else _compile_length(shape)
-    check = compile_validator(shape.member("member"), only_required=only_required, known=known)
-    if size is None and check is None:
-        return None
+def _compile_list(shape: Shape, only_required: bool, known: dict[str, Any]) -> Validator:
+    member = shape.member("member")
+    inside = _compile_inside(member, only_required, known)
+    rules = [] if only_required else _rules(member)
+    # AWS names a list whose elements break a rule once, with all rules of its elements.
+    must = f"Member must satisfy constraint: [{', '.join(text for _, text in rules)}]"
 
     def validate(value: Any, path: str, breaches: list[str]) -> None:
-        if not isinstance(value, (list, tuple)):
+        if None in value:
+            shown = f"{path}{value.index(None) + 1}.member"
+            breaches.append(_breach(None, shown, _NOT_NULL))
             return
-        if size is not None:
-            size(value, path, breaches)
-        if check is not None:
+        if rules and not _all_hold(rules, value):
+            breaches.append(_breach(value, path[:-1], must))
+        if inside is not None:
             for index, inner in enumerate(value, 1):
-                check(inner, f"{path}{index}.member.", breaches)
+                inside(inner, f"{path}{index}.member.", breaches)
 
     return validate
 
 
-def _compile_map(shape: Shape, only_required: bool, known: dict[str, Any]) -> Validator | None:
-    size = None if only_required else _compile_length(shape)
-    key_check = compile_validator(shape.member("key"), only_required=only_required, known=known)
-    check = compile_validator(shape.member("value"), only_required=only_required, known=known)
-    if size is None and check is None and key_check is None:
-        return None
+def _compile_map(shape: Shape, only_required: bool, known: dict[str, Any]) -> Validator:
+    value_shape = shape.member("value")
+    inside = _compile_inside(value_shape, only_required, known)
+    key_rules = [] if only_required else _rules(shape.member("key"))
+    rules = [] if only_required else _rules(value_shape)
+    key_must = f"Map keys must satisfy constraint: [{', '.join(text for _, text in key_rules)}]"
+    must = f"Map value must satisfy constraint: [{', '.join(text for _, text in rules)}]"
 
     def validate(value: Any, path: str, breaches: list[str]) -> None:
-        if not isinstance(value, dict):
-            return
-        if size is not None:
-            size(value, path, breaches)
-        for name, inner in value.items():
-            if key_check is not None:
-                key_check(name, path, breaches)
-            if check is not None:
-                check(inner, f"{path}{name}.member.", breaches)
+        if key_rules and not _all_hold(key_rules, value):
+            breaches.append(_breach(value, path[:-1], key_must))
+        if rules and not _all_hold(rules, value.values()):
+            breaches.append(_breach(value, path[:-1], must))
+        if inside is not None:
+            for name, inner in value.items():
+                inside(inner, f"{path}{name}.member.", breaches)
 
     return validate
 
 
-def _compile_scalar(shape: Shape) -> Validator | None:
-    checks: list[Validator] = []
+def _all_hold(rules: list[Rule], values: Iterable[Any]) -> bool:
+    for holds, _ in rules:
+        for value in values:
+            if not holds(value):
+                return False
+    return True
+
+
+def _rules(shape: Shape) -> list[Rule]:
+    """A shape's own constraints, in the order in which AWS lists them."""
+    low, high = shape.get("min"), shape.get("max")
     if shape.type in ("integer", "long", "float", "double"):
-        return _compile_range(shape)
-    if shape.type in ("string", "blob"):
-        length = _compile_length(shape)
-        if length is not None:
-            checks.append(length)
-        if shape.get("enum"):
-            checks.append(_compile_enum(shape))
-        elif shape.get("pattern"):
-            checks.append(_compile_pattern(shape.get("pattern")))
-    if not checks:
-        return None
-    if len(checks) == 1:
-        return checks[0]
-
-    def validate(value: Any, path: str, breaches: list[str]) -> None:
-        for check in checks:
-            check(value, path, breaches)
-
-    return validate
+        return _range_rules(low, high)
+    if shape.type == "blob":
+        return [(_of_known_length(holds), must) for holds, must in _length_rules(low, high)]
+    if shape.type not in ("string", "list", "map"):
+        return []
+    rules = _length_rules(low, high)
+    if shape.type == "string" and shape.get("enum"):
+        allowed = frozenset(shape.get("enum"))
+        shown = ", ".join(shape.get("enum"))
+        rules.append((allowed.__contains__, f"Member must satisfy enum value set: [{shown}]"))
+    elif shape.type == "string" and shape.get("pattern"):
+        rules += _pattern_rules(shape.get("pattern"))
+    return rules
 
 
-def _compile_length(shape: Shape) -> Validator | None:
-    low, high = shape.get("min"), shape.get("max")
-    if low is None and high is None:
-        return None
-
-    def validate(value: Any, path: str, breaches: list[str]) -> None:
-        if not hasattr(value, "__len__"):
-            return  # a streaming body
-        if low is not None and len(value) < low:
-            must = f"Member must have length greater than or equal to {low}"
-            breaches.append(_breach(value, path[:-1], must))
-        if high is not None and len(value) > high:
-            must = f"Member must have length less than or equal to {high}"
-            breaches.append(_breach(value, path[:-1], must))
-
-    return validate
+def _length_rules(low: int | None, high: int | None) -> list[Rule]:
+    rules: list[Rule] = []
+    if high is not None:
+        must = f"Member must have length less than or equal to {high}"
+        rules.append((lambda value: len(value) <= high, must))
+    if low is not None:
+        must = f"Member must have length greater than or equal to {low}"
+        rules.append((lambda value: len(value) >= low, must))
+    return rules
 
 
-def _compile_range(shape: Shape) -> Validator | None:
-    low, high = shape.get("min"), shape.get("max")
-    if low is None and high is None:
-        return None
-
-    def validate(value: Any, path: str, breaches: list[str]) -> None:
-        if low is not None and value < low:
-            must = f"Member must have value greater than or equal to {low}"
-            breaches.append(_breach(value, path[:-1], must))
-        if high is not None and value > high:
-            must = f"Member must have value less than or equal to {high}"
-            breaches.append(_breach(value, path[:-1], must))
-
-    return validate
+def _of_known_length(holds: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """A body that streams in has a length only when it has ended."""
+    return lambda value: not hasattr(value, "__len__") or holds(value)
 
 
-def _compile_enum(shape: Shape) -> Validator:
-    allowed = frozenset(shape.get("enum"))
-    must = f"Member must satisfy enum value set: [{', '.join(shape.get('enum'))}]"
+def _range_rules(low: float | None, high: float | None) -> list[Rule]:
+    rules: list[Rule] = []
+    if high is not None:
+        must = f"Member must have value less than or equal to {high}"
+        rules.append((lambda value: value <= high, must))
+    if low is not None:
+        must = f"Member must have value greater than or equal to {low}"
+        rules.append((lambda value: value >= low, must))
+    return rules
 
-    def validate(value: Any, path: str, breaches: list[str]) -> None:
-        if value not in allowed:
-            breaches.append(_breach(value, path[:-1], must))
 
-    return validate
-
-
-def _compile_pattern(pattern: str) -> Validator:
+def _pattern_rules(pattern: str) -> list[Rule]:
     matcher = _java_pattern(pattern)
+    if matcher is None:
+        return []
     must = f"Member must satisfy regular expression pattern: {pattern}"
-
-    def validate(value: Any, path: str, breaches: list[str]) -> None:
-        if isinstance(value, str) and matcher is not None and not matcher.fullmatch(value):
-            breaches.append(_breach(value, path[:-1], must))
-
-    return validate
+    return [(lambda value: matcher.fullmatch(value) is not None, must)]
 
 
 def _java_pattern(pattern: str) -> Any:

@@ -273,3 +273,59 @@ def test_gateway_responses_can_be_changed(aws: Any, client: Any, api: Any) -> No
     answer = request(aws, api["id"], "/prod/none")
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert answer.data == b'{"error":"Missing Authentication Token"}'
+
+
+def test_a_method_may_put_into_a_table_without_a_function(aws: Any, client: Any, api: Any) -> None:
+    """An AWS integration: a mapping template makes the request of dynamodb:action/PutItem."""
+    key = [{"AttributeName": "id", "KeyType": "HASH"}]
+    aws.client("dynamodb").create_table(
+        TableName="texts",
+        KeySchema=key,
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "apigateway.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+    iam = aws.client("iam")
+    role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    template = """{
+        "TableName": "texts",
+        "Item": {"id": {"S": "$context.requestId"}, "text": {"S": "$input.path('$.text')"}}
+    }"""
+    place = {
+        "restApiId": api["id"],
+        "resourceId": api["rootResourceId"],
+        "httpMethod": "POST",
+    }
+    client.put_method(**place, authorizationType="NONE")
+    client.put_integration(
+        **place,
+        type="AWS",
+        integrationHttpMethod="POST",
+        uri="arn:aws:apigateway:us-east-1:dynamodb:action/PutItem",
+        credentials=role,
+        requestTemplates={"application/json": template},
+    )
+    for status, pattern in (("200", None), ("400", "4\\d{2}")):
+        client.put_method_response(**place, statusCode=status)
+        selection = {} if pattern is None else {"selectionPattern": pattern}
+        client.put_integration_response(**place, statusCode=status, **selection)
+    client.create_deployment(restApiId=api["id"], stageName="prod")
+    body = json.dumps({"text": "hello"})
+    refused = request(aws, api["id"], "/prod", "POST", body=body)
+    assert refused.status == 400
+    assert refused.json()["__type"] == "AccessDeniedException"
+    allowed = {"Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    iam.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=document)
+    assert request(aws, api["id"], "/prod", "POST", body=body).data == b"{}"
+    (item,) = aws.resource("dynamodb").Table("texts").scan()["Items"]
+    assert item["text"] == "hello"

@@ -45,7 +45,9 @@ def cloudformation(aws: Any) -> Any:
 
 
 def wait(client: Any, waiter: str, name: str) -> None:
-    client.get_waiter(waiter).wait(StackName=name, WaiterConfig={"Delay": 0, "MaxAttempts": 400})
+    client.get_waiter(waiter).wait(
+        StackName=name, WaiterConfig={"Delay": 0.02, "MaxAttempts": 3000}
+    )
 
 
 def fails(code: str, text: str) -> Any:
@@ -148,6 +150,14 @@ def test_a_change_set_shows_what_it_would_do_and_does_it(aws: Any, cloudformatio
     assert one["Details"][0]["CausingEntity"] == "Value"
     assert one["Details"][0]["ChangeSource"] == "ParameterReference"
     assert (two["Action"], two["Replacement"]) == ("Modify", "True")
+    assert "Path" not in one["Details"][0]["Target"]
+    valued = cloudformation.describe_change_set(
+        StackName="s", ChangeSetName="second", IncludePropertyValues=True
+    )["Changes"][0]["ResourceChange"]
+    target = valued["Details"][0]["Target"]
+    assert (target["BeforeValue"], target["AfterValue"]) == ("first", "second")
+    assert target["Path"] == "/Properties/Value"
+    assert json.loads(valued["AfterContext"])["Properties"]["Value"] == "second"
     cloudformation.execute_change_set(StackName="s", ChangeSetName="second")
     wait(cloudformation, "stack_update_complete", "s")
     assert aws.client("ssm").get_parameter(Name="new")["Parameter"]["Value"] == "/s/one:second"
@@ -231,6 +241,55 @@ def test_a_stack_is_made_with_the_rights_of_its_maker(aws: Any) -> None:
     nobody = aws.as_user("nobody")
     with pytest.raises(ClientError, match="AccessDenied"):
         nobody.client("cloudformation").describe_stacks(StackName="s")
+
+
+def test_a_stack_may_be_made_by_a_role_that_its_maker_passes(aws: Any) -> None:
+    """RoleARN needs iam:PassRole, and the role's own rights make the resources."""
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole"}
+    trust["Principal"] = {"Service": "cloudformation.amazonaws.com"}  # type: ignore[assignment]
+    iam = aws.client("iam")
+    role = iam.create_role(
+        RoleName="deployer", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]})
+    )["Role"]["Arn"]
+    may = {"Effect": "Allow", "Action": "ssm:*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [may]})
+    iam.put_role_policy(RoleName="deployer", PolicyName="p", PolicyDocument=document)
+    deploy = {"Effect": "Allow", "Action": "cloudformation:*", "Resource": "*"}
+    client = aws.as_user("without", deploy).client("cloudformation")
+    with pytest.raises(ClientError, match="iam:PassRole"):
+        client.create_stack(StackName="s", TemplateBody=TEMPLATE, RoleARN=role)
+    passing = {"Effect": "Allow", "Action": "iam:PassRole", "Resource": role}
+    client = aws.as_user("with", deploy, passing).client("cloudformation")
+    client.create_stack(StackName="s", TemplateBody=TEMPLATE, RoleARN=role)
+    wait(client, "stack_create_complete", "s")
+    assert aws.client("ssm").get_parameter(Name="/s/one")["Parameter"]["Value"] == "first"
+    assert client.describe_stacks(StackName="s")["Stacks"][0]["RoleARN"] == role
+    client.delete_stack(StackName="s")
+    wait(client, "stack_delete_complete", "s")
+
+
+def test_loops_come_from_the_language_extensions(aws: Any, cloudformation: Any) -> None:
+    body = """
+Transform: AWS::LanguageExtensions
+Parameters:
+  Names: {Type: CommaDelimitedList, Default: "red,green"}
+Resources:
+  Fn::ForEach::Colours:
+    - Colour
+    - !Ref Names
+    - Parameter${Colour}:
+        Type: AWS::SSM::Parameter
+        Properties:
+          Type: String
+          Name: !Sub "/${Colour}"
+          Value: !ToJsonString {colour: !Sub "${Colour}", of: !Length [1, 2]}
+"""
+    cloudformation.create_stack(
+        StackName="s", TemplateBody=body, Capabilities=["CAPABILITY_AUTO_EXPAND"]
+    )
+    wait(cloudformation, "stack_create_complete", "s")
+    value = aws.client("ssm").get_parameter(Name="/green")["Parameter"]["Value"]
+    assert value == '{"colour":"green","of":2}'
 
 
 def test_a_serverless_template_goes_through_its_transform(cloudformation: Any) -> None:

@@ -35,6 +35,14 @@ def is_active(client: Any, name: str) -> bool:
     )
 
 
+def is_gone(client: Any, name: str) -> bool:
+    try:
+        client.describe_table(TableName=name)
+    except client.exceptions.ResourceNotFoundException:
+        return True
+    return False
+
+
 def index(name: str, *key: str, projection: str = "ALL", include: tuple[str, ...] = ()) -> Any:
     shape: dict[str, Any] = {"ProjectionType": projection}
     if include:
@@ -54,7 +62,7 @@ def key_schema(*key: str) -> list[dict[str, str]]:
 @pytest.fixture(scope="session")
 def home(shared_node: Node) -> Aws:
     """One account for all these tests, for a new client takes a third of a second. Table names
-    are new each time, so that tests do not meet; one that lists them takes an account of its own."""
+    are new each time, so that tests do not meet; to list them takes an account of its own."""
     return shared_node.new_account()
 
 

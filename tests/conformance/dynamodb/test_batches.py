@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -128,6 +130,35 @@ def test_a_transaction_writes_all_or_nothing(client: Any, simple: Any) -> None:
     write(client, {"Delete": {"TableName": simple.name, "Key": key("gone")}}, put(simple, "new"))
     items = {item["id"]: item.get("n") for item in simple.scan()["Items"]}
     assert items == {"from": 3, "to": 7, "new": None}
+
+
+def test_transactions_at_the_same_time_lose_and_invent_nothing(client: Any, simple: Any) -> None:
+    for number in range(4):
+        simple.put_item(Item={"id": str(number), "n": 10})
+
+    def move(seed: int) -> None:
+        for step in range(12):
+            source, target = (seed + step) % 4, (seed + 2 * step + 1) % 4
+            if source == target:
+                continue
+            take, give = (
+                {
+                    "TableName": simple.name,
+                    "Key": key(str(number)),
+                    "UpdateExpression": f"SET n = n {sign} :n",
+                    "ExpressionAttributeValues": {":n": {"N": "3"}},
+                }
+                for number, sign in ((source, "-"), (target, "+"))
+            )
+            take["ConditionExpression"] = "n >= :n"
+            with suppress(client.exceptions.TransactionCanceledException):
+                write(client, {"Update": take}, {"Update": give})
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(move, range(6)))
+    amounts = [int(item["n"]) for item in simple.scan()["Items"]]
+    assert sum(amounts) == 40
+    assert min(amounts) >= 0
 
 
 def test_a_transaction_tells_what_is_wrong_with_each_item(client: Any, simple: Any) -> None:

@@ -77,6 +77,22 @@ def test_pages_of_a_query_fit_together(numbered: Any, forward: bool) -> None:
     assert found == (list(range(20)) if forward else list(range(20))[::-1])
 
 
+@pytest.mark.parametrize("forward", [True, False])
+def test_a_page_of_many_small_items_is_whole(table: Any, forward: bool) -> None:
+    with table.batch_writer() as batch:
+        for number in range(150):
+            batch.put_item(Item={"pk": "p", "sk": number})
+    options = {"KeyConditionExpression": Key("pk").eq("p"), "ScanIndexForward": forward}
+    wanted = list(range(150)) if forward else list(range(150))[::-1]
+    whole = table.query(**options)
+    assert sort_keys(whole) == wanted
+    assert "LastEvaluatedKey" not in whole
+    page = table.query(**options, Limit=100)
+    assert sort_keys(page) == wanted[:100]
+    rest = table.query(**options, ExclusiveStartKey=page["LastEvaluatedKey"])
+    assert sort_keys(rest) == wanted[100:]
+
+
 def test_a_page_that_ends_at_the_limit_has_a_last_key_even_if_nothing_follows(
     numbered: Any,
 ) -> None:

@@ -14,7 +14,7 @@ from freehold.kernel.resources import Made, Wanted
 from freehold.services.dynamodb.resources import TableResource
 from tests.conftest import Aws, Node
 
-from .conftest import index, is_active, key_schema, new_name, until
+from .conftest import index, is_active, is_gone, key_schema, new_name, until
 
 PROPERTIES: dict[str, Any] = {
     "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
@@ -27,7 +27,7 @@ PROPERTIES: dict[str, Any] = {
 
 
 class Stack:
-    """Calls the resource type as CloudFormation does: in the transaction that records the outcome."""
+    """Calls the type as CloudFormation does: in the transaction that records the outcome."""
 
     def __init__(self, node: Node, account: str) -> None:
         self.node = node
@@ -84,7 +84,7 @@ def test_a_table_is_made_from_a_template(stack: Stack, client: Any) -> None:
     described = client.describe_time_to_live(TableName=made.physical_id)
     assert described["TimeToLiveDescription"]["AttributeName"] == "expires"
     stack.delete(made)
-    assert made.physical_id not in client.list_tables()["TableNames"]
+    assert is_gone(client, made.physical_id)
     stack.delete(made)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import Aws
 
-from .conftest import Make, index, is_active, key_schema, new_name, until
+from .conftest import Make, index, is_active, is_gone, key_schema, new_name, until
 from .refusals import refused
 
 STRING_ID = [{"AttributeName": "id", "AttributeType": "S"}]
@@ -126,7 +126,7 @@ def test_a_deleted_table_is_gone_with_its_items(client: Any, make_table: Make) -
         table.put_item(Item={"id": str(number)})
     answer = client.delete_table(TableName=name)
     assert answer["TableDescription"]["TableStatus"] == "DELETING"
-    until(lambda: name not in client.list_tables()["TableNames"])
+    until(lambda: is_gone(client, name))
     with refused("ResourceNotFoundException", f"Requested resource not found: Table: {name}"):
         client.describe_table(TableName=name)
     with refused("ResourceNotFoundException", "Requested resource not found"):

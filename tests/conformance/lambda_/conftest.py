@@ -61,6 +61,9 @@ class FakeRuntime(Runtime):
         note = "Runs on Python 3.11." if runtime == "python3.12" else ""
         return Interpreter(runtime=runtime, path="/nowhere", version="0", note=note)
 
+    async def warm(self, runtime: str) -> Interpreter:
+        return self.interpreter(runtime)
+
     def inspect(self, archive: Path) -> int:
         try:
             with zipfile.ZipFile(archive) as opened:
@@ -120,7 +123,7 @@ def archive(text: str = "def handler(event, context): return event") -> bytes:
 
 def with_fake_runtime(node: Node) -> FakeRuntime:
     runtime = FakeRuntime()
-    node.running.node._parts[Runtime] = runtime
+    node.running.node.add_part(Runtime, runtime)
     return runtime
 
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
+import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from freehold.config import Config
+from freehold.kernel.clock import ManualClock
 from freehold.runtime.contract import FunctionSpec, Invocation, Outcome, RuntimeUnavailable
-from tests.conformance.lambda_.conftest import Functions
+from tests.conformance.lambda_.conftest import Functions, with_fake_runtime
+from tests.conftest import Aws, Node
 
 
 def test_an_invocation_carries_the_event_and_the_answer(functions: Functions) -> None:
@@ -119,6 +125,33 @@ def test_an_event_waits_while_the_system_cannot_run_it(timed: Functions) -> None
     timed.create(do=unavailable)
     timed.client.invoke(FunctionName="f", InvocationType="Event")
     assert _tries(timed, [0, 1, 2, 4, 8]) == [1, 2, 3, 4, 5]
+
+
+def test_an_accepted_event_outlives_the_node(new_node: Callable[..., Node], tmp_path: Path) -> None:
+    """202 means that the event is on disk: another process over the same data runs it."""
+    clock = ManualClock(time.time())
+    first = Node(Config(port=0, data=tmp_path / "data"), clock)
+    functions = Functions(first.new_account(), with_fake_runtime(first))
+
+    def unavailable(spec: FunctionSpec, invocation: Invocation) -> Outcome:
+        raise RuntimeUnavailable("about to stop")
+
+    try:
+        functions.create(do=unavailable)
+        accepted = functions.client.invoke(
+            FunctionName="f", InvocationType="Event", Payload=b'{"n":1}'
+        )
+        assert _tries(functions, [0]) == [1]
+    finally:
+        first.stop()
+    second = new_node(clock=ManualClock(clock.now()), data=tmp_path / "data")
+    runtime = with_fake_runtime(second)
+    account = functions.aws.account
+    after = Functions(Aws(second, account, functions.aws.access_key_id, ""), runtime)
+    assert _tries(after, [0, 1]) == [0, 1]
+    (invocation,) = runtime.asked_of("f", account)
+    assert invocation.request_id == accepted["ResponseMetadata"]["RequestId"]
+    assert invocation.payload == b'{"n":1}'
 
 
 def test_a_service_invokes_only_where_the_functions_policy_lets_it(functions: Functions) -> None:

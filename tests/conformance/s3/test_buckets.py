@@ -122,11 +122,3 @@ def test_what_is_not_implemented_is_refused_by_name(s3: Any, aws: Any, fails: An
         ObjectLockEnabledForBucket=True,
     )
     assert "ObjectLockEnabledForBucket" in error["Message"]
-    error = fails(
-        "NotImplemented",
-        501,
-        s3.create_bucket,
-        Bucket=f"own-{aws.account}",
-        ObjectOwnership="ObjectWriter",
-    )
-    assert "ObjectWriter" in error["Message"]

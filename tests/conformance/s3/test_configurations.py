@@ -105,7 +105,7 @@ def test_lifecycle(s3: Any, bucket: str, fails: Any) -> None:
     )
 
 
-def test_kms_and_acl_modes_are_refused_by_name(s3: Any, bucket: str, fails: Any) -> None:
+def test_kms_and_logging_are_refused_by_name(s3: Any, bucket: str, fails: Any) -> None:
     kms = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]}
     error = fails(
         "NotImplemented",
@@ -115,14 +115,6 @@ def test_kms_and_acl_modes_are_refused_by_name(s3: Any, bucket: str, fails: Any)
         ServerSideEncryptionConfiguration=kms,
     )
     assert "aws:kms" in error["Message"]
-    controls = {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
-    fails(
-        "NotImplemented",
-        501,
-        s3.put_bucket_ownership_controls,
-        Bucket=bucket,
-        OwnershipControls=controls,
-    )
     logging = {"LoggingEnabled": {"TargetBucket": bucket, "TargetPrefix": ""}}
     fails("NotImplemented", 501, s3.put_bucket_logging, Bucket=bucket, BucketLoggingStatus=logging)
     s3.put_bucket_logging(Bucket=bucket, BucketLoggingStatus={})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from typing import Any
 
 import pytest
@@ -214,6 +215,36 @@ def test_acls_are_what_bucket_owner_enforced_makes_them(s3: Any, bucket: str, fa
     fails(code, 400, s3.put_object, Bucket=bucket, Key="k", Body=b"x", ACL="public-read")
     fails(code, 400, s3.put_object_acl, Bucket=bucket, Key="k", ACL="public-read")
     fails(code, 400, s3.put_bucket_acl, Bucket=bucket, ACL="private")
+
+
+def test_with_acls_turned_on_they_still_grant_nothing(
+    s3: Any, bucket: str, shared_node: Any, fails: Any
+) -> None:
+    controls = {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
+    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=controls)
+    found = s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]
+    assert found == controls
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", ACL="private")
+    for function, options in [
+        (s3.put_object, {"Key": "k", "ACL": "public-read"}),
+        (s3.put_object, {"Key": "k", "GrantRead": "id=1"}),
+        (s3.put_object_acl, {"Key": "k", "ACL": "public-read"}),
+        (s3.put_bucket_acl, {"ACL": "log-delivery-write"}),
+    ]:
+        fails("NotImplemented", 501, function, Bucket=bucket, **options)
+    other = shared_node.new_account()
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": other.account},
+        "Action": "s3:*",
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+    theirs = other.client("s3")
+    fails("NotImplemented", 501, theirs.put_object, Bucket=bucket, Key="k", Body=b"x")
+    s3.delete_bucket_ownership_controls(Bucket=bucket)
+    fails("OwnershipControlsNotFoundError", 404, s3.get_bucket_ownership_controls, Bucket=bucket)
 
 
 def test_what_is_not_implemented_is_refused_by_name(s3: Any, bucket: str, fails: Any) -> None:

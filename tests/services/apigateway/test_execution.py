@@ -368,3 +368,17 @@ def test_a_mapped_integration_speaks_the_functions_language(platform: Platform) 
     refused = platform.request(api_id, "/Prod/nobody")
     assert (refused.status, refused.body) == (404, b"NotFound: nobody")
     assert header(refused, "x-kind") == "missing"
+
+
+def test_a_request_costs_the_same_however_many_routes_there_are(platform: Platform) -> None:
+    """A deployment is compiled once; after that a request reads its endpoint and its stage."""
+    platform.functions[FUNCTION] = ok
+    reads = []
+    for count in (1, 100):
+        paths = {f"/path{index}/{{id}}": {"get": proxy()} for index in range(count)}
+        api_id = deploy(platform, document(paths))
+        assert platform.request(api_id, "/Prod/path0/1").status == 200
+        before = platform.store.gets
+        assert platform.request(api_id, "/Prod/path0/1").status == 200
+        reads.append(platform.store.gets - before)
+    assert reads == [2, 2]

@@ -220,6 +220,31 @@ def test_resources_and_methods_by_hand(platform: Platform) -> None:
     delete(platform, "Resource", resource)
 
 
+def test_cdks_preflight_is_no_json_and_works(platform: Platform) -> None:
+    """CDK's addCorsPreflight writes { statusCode: 204 } as the mock's request template."""
+    api = create(platform, "RestApi", Name="a")
+    place = {"RestApiId": api.physical_id, "ResourceId": api.attributes["RootResourceId"]}
+    allow = "method.response.header.Access-Control-Allow-Origin"
+    create(
+        platform,
+        "Method",
+        **place,
+        HttpMethod="OPTIONS",
+        AuthorizationType="NONE",
+        ApiKeyRequired=False,
+        Integration={
+            "Type": "MOCK",
+            "RequestTemplates": {"application/json": "{ statusCode: 204 }"},
+            "IntegrationResponses": [{"StatusCode": "204", "ResponseParameters": {allow: "'*'"}}],
+        },
+        MethodResponses=[{"StatusCode": "204", "ResponseParameters": {allow: True}}],
+    )
+    create(platform, "Deployment", RestApiId=api.physical_id, StageName="prod")
+    answer = platform.request(api.physical_id, "/prod", "OPTIONS")
+    assert answer.status == 204
+    assert header(answer, "access-control-allow-origin") == "*"
+
+
 def test_what_is_not_known_is_refused_by_name(platform: Platform) -> None:
     with pytest.raises(AwsError, match=r"RestApi\.CloneFrom"):
         create(platform, "RestApi", Name="a", CloneFrom="b")

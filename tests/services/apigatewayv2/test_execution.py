@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from freehold.kernel.errors import AwsError
 from tests.services.apis import (
     ACCOUNT,
     FUNCTION,
@@ -321,3 +322,61 @@ def test_sams_document_becomes_routes(platform: Platform) -> None:
     do(platform, "ReimportApi", ApiId=api_id, Body=orjson.dumps(document).decode())
     again = do(platform, "GetRoutes", ApiId=api_id)["Items"]
     assert {each["RouteKey"]: each["RouteId"] for each in again} == ids
+
+
+def test_parameters_are_mapped_on_the_way_there_and_back(platform: Platform) -> None:
+    """ "Transforming API requests and responses" (developer guide)."""
+    platform.functions[FUNCTION] = lambda event: {"statusCode": 404, "body": '{"why": "no"}'}
+    api_id = empty(platform)
+    integration = do(
+        platform,
+        "CreateIntegration",
+        ApiId=api_id,
+        IntegrationType="AWS_PROXY",
+        IntegrationUri=URI,
+        PayloadFormatVersion="2.0",
+        RequestParameters={
+            "append:header.x-id": "$request.path.id-${context.stage}",
+            "remove:querystring.secret": "''",
+            "overwrite:querystring.kind": "$request.body.pet.kind",
+            "overwrite:path": "/other/$request.path.id",
+        },
+        ResponseParameters={
+            "404": {
+                "overwrite:statuscode": "403",
+                "append:header.x-why": "$response.body.why",
+                "append:header.x-stage": "$context.stage",
+            }
+        },
+    )["IntegrationId"]
+    target = f"integrations/{integration}"
+    do(platform, "CreateRoute", ApiId=api_id, RouteKey="POST /a/{id}", Target=target)
+    answer = platform.request(
+        api_id, "/a/7", "POST", query="secret=1&b=2", body=b'{"pet": {"kind": "cat"}}'
+    )
+    event = platform.invocations[0].event
+    assert event["headers"]["x-id"] == "7-$default"
+    assert event["queryStringParameters"] == {"b": "2", "kind": "cat"}
+    assert (event["rawPath"], event["rawQueryString"]) == ("/other/7", "b=2&kind=cat")
+    assert answer.status == 403
+    assert (header(answer, "x-why"), header(answer, "x-stage")) == ("no", "$default")
+    with pytest.raises(AwsError, match="restricted"):
+        changes = {"overwrite:header.Authorization": "x"}
+        place = {"ApiId": api_id, "IntegrationId": integration}
+        do(platform, "UpdateIntegration", **place, RequestParameters=changes)
+
+
+def test_a_request_costs_the_same_however_many_routes_there_are(platform: Platform) -> None:
+    """A deployment is compiled once; after that a request reads its endpoint and its stage."""
+    platform.functions[FUNCTION] = lambda event: "x"
+    reads = []
+    for count in (1, 50):
+        api_id = empty(platform)
+        for index in range(count):
+            route(platform, api_id, f"GET /path{index}")
+        assert platform.request(api_id, "/path0").status == 200
+        before = platform.store.gets
+        assert platform.request(api_id, "/path0").status == 200
+        reads.append(platform.store.gets - before)
+    # The endpoint, a stage named like the first step of the path, and $default.
+    assert reads == [3, 3]

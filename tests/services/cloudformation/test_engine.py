@@ -3,50 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any
 
 import pytest
 
 from freehold.kernel.errors import AwsError
-from tests.services.cloudformation.conftest import Cloud
-
-
-def template(resources: dict[str, Any], **sections: Any) -> str:
-    return json.dumps({"Resources": resources, **sections})
-
-
-def queue(name: str, **attributes: Any) -> dict[str, Any]:
-    properties = {"QueueName": name, **attributes.pop("Properties", {})}
-    return {"Type": "AWS::SQS::Queue", "Properties": properties, **attributes}
-
-
-def topic(name: str, shown: Any, **attributes: Any) -> dict[str, Any]:
-    properties = {"TopicName": name, "DisplayName": shown}
-    return {"Type": "AWS::SNS::Topic", "Properties": properties, **attributes}
-
+from tests.services.cloudformation.conftest import Cloud, queue, run, template, topic
 
 CHAIN = {
     "A": queue("a"),
     "B": topic("b", {"Fn::GetAtt": ["A", "Arn"]}),
     "C": queue("c", DependsOn="B"),
 }
-
-
-def run(test: Any) -> Any:
-    """Run a coroutine test: every one has its own loop, and leaves no task behind."""
-
-    def wrapped(cloud: Cloud) -> None:
-        async def body() -> None:
-            try:
-                await asyncio.wait_for(test(cloud), 20)
-            finally:
-                await cloud.crash()
-
-        asyncio.run(body())
-
-    wrapped.__name__, wrapped.__doc__ = test.__name__, test.__doc__
-    return wrapped
 
 
 @run
@@ -376,3 +344,131 @@ async def _through_crashes(cloud: Cloud, arn: str, steps: int) -> str:
             return status
         await asyncio.sleep(0.001)
     return str((await cloud.finished(arn))["StackStatus"])
+
+
+@run
+async def test_a_failed_update_may_be_followed_by_another_or_by_deletion(cloud: Cloud) -> None:
+    """What the failed update had replaced already is not forgotten either way."""
+    made = await cloud("CreateStack", StackName="s", TemplateBody=template({"A": queue("a")}))
+    await cloud.finished("s")
+    for name in ("a2", "a3"):
+        broken = template({"A": queue(name), "X": queue("broken", DependsOn="A")})
+        await cloud("UpdateStack", StackName="s", TemplateBody=broken, DisableRollback=True)
+        assert (await cloud.finished("s"))["StackStatus"] == "UPDATE_FAILED"
+    assert set(cloud.things()) == {"a", "a2", "a3"}
+    await cloud("DeleteStack", StackName="s")
+    assert (await cloud.finished(made["StackId"]))["StackStatus"] == "DELETE_COMPLETE"
+    assert cloud.things() == {}
+
+
+@run
+async def test_a_rollback_that_fails_goes_on_when_the_resource_is_skipped(cloud: Cloud) -> None:
+    """ContinueUpdateRollback with ResourcesToSkip (user guide, continue rolling back)."""
+    before = {"A": topic("t", "fine"), "B": queue("b")}
+    await cloud("CreateStack", StackName="s", TemplateBody=template(before))
+    await cloud.finished("s")
+    cloud.unwell.add("fine")
+    changed = {"A": topic("t", "new"), "B": queue("broken", DependsOn="A")}
+    await cloud("UpdateStack", StackName="s", TemplateBody=template(changed))
+    stack = await cloud.finished("s")
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_FAILED"
+    assert "failed to update: [A]" in stack["StackStatusReason"]
+    with pytest.raises(AwsError, match="UPDATE_ROLLBACK_FAILED state and can not be updated"):
+        await cloud("UpdateStack", StackName="s", TemplateBody=template(before))
+    await cloud("ContinueUpdateRollback", StackName="s", ResourcesToSkip=["A"])
+    assert (await cloud.finished("s"))["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+
+
+@run
+async def test_what_no_echo_hides_is_hidden_from_events_too(cloud: Cloud) -> None:
+    secret = {"Type": "String", "NoEcho": True, "Default": "hush"}
+    body = template({"A": topic("t", {"Fn::Sub": "my ${P}"})}, Parameters={"P": secret})
+    await cloud("CreateStack", StackName="s", TemplateBody=body)
+    await cloud.finished("s")
+    assert cloud.things()["t"]["DisplayName"] == "my hush"
+    answer = await cloud("DescribeStackEvents", StackName="s")
+    assert "hush" not in str(answer)
+    assert "my ****" in str(answer)
+
+
+@run
+async def test_a_handler_that_breaks_fails_its_resource_in_the_end(cloud: Cloud) -> None:
+    """Our own mistakes are retried, then end the operation rather than hold it for ever."""
+    cloud.unwell.add("crash")
+    await cloud("CreateStack", StackName="s", TemplateBody=template({"A": topic("t", "crash")}))
+    assert (await cloud.finished("s"))["StackStatus"] == "ROLLBACK_COMPLETE"
+    events = (await cloud("DescribeStackEvents", StackName="s"))["StackEvents"]
+    assert "Internal Failure" in [event.get("ResourceStatusReason") for event in events]
+
+
+@run
+async def test_a_stack_that_takes_too_long_fails(cloud: Cloud) -> None:
+    """TimeoutInMinutes: creation only, and what is under way is cancelled."""
+    resources = {"A": {"Type": "AWS::Slow::Thing", "Properties": {"Name": "never"}}}
+    await cloud("CreateStack", StackName="s", TemplateBody=template(resources), TimeoutInMinutes=1)
+    cloud.clock.advance(61)
+    stack = await cloud.finished("s")
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    events = (await cloud("DescribeStackEvents", StackName="s"))["StackEvents"]
+    reasons = " ".join(event.get("ResourceStatusReason", "") for event in events)
+    assert "Stack creation time exceeded the specified timeout" in reasons
+    assert "Resource creation cancelled" in reasons
+    assert cloud.things() == {}
+
+
+@run
+async def test_change_sets_of_a_stack_that_has_changed_are_obsolete(cloud: Cloud) -> None:
+    await cloud("CreateStack", StackName="s", TemplateBody=template({"A": queue("a")}))
+    await cloud.finished("s")
+    changed = template({"A": queue("a"), "B": queue("b")})
+    await cloud("CreateChangeSet", StackName="s", ChangeSetName="c", TemplateBody=changed)
+    while (await _described(cloud))["Status"] != "CREATE_COMPLETE":
+        await asyncio.sleep(0.001)
+    await cloud("UpdateStack", StackName="s", TemplateBody=changed)
+    assert (await _described(cloud))["ExecutionStatus"] == "OBSOLETE"
+    with pytest.raises(AwsError, match="OBSOLETE"):
+        await cloud("ExecuteChangeSet", StackName="s", ChangeSetName="c")
+
+
+async def _described(cloud: Cloud) -> dict[str, Any]:
+    described: dict[str, Any] = await cloud("DescribeChangeSet", StackName="s", ChangeSetName="c")
+    return described
+
+
+@run
+async def test_a_stack_that_only_has_change_sets_is_deleted_at_once(cloud: Cloud) -> None:
+    body = template({"A": queue("a")})
+    made = await cloud(
+        "CreateChangeSet",
+        StackName="s",
+        ChangeSetName="c",
+        ChangeSetType="CREATE",
+        TemplateBody=body,
+    )
+    cloud.start()
+    while (await _described(cloud))["Status"] != "CREATE_COMPLETE":
+        await asyncio.sleep(0.001)
+    await cloud("DeleteStack", StackName="s")
+    stack = (await cloud("DescribeStacks", StackName=made["StackId"]))["Stacks"][0]
+    assert stack["StackStatus"] == "DELETE_COMPLETE"
+    with pytest.raises(AwsError, match="ChangeSet"):
+        await cloud("DescribeChangeSet", ChangeSetName=made["Id"])
+    await cloud("CreateStack", StackName="s", TemplateBody=body)
+    assert (await cloud.finished("s"))["StackStatus"] == "CREATE_COMPLETE"
+
+
+@run
+async def test_a_stack_has_one_operation_at_a_time(cloud: Cloud) -> None:
+    """The second is refused while the first is in progress, whoever asks."""
+    slow = {"A": {"Type": "AWS::Slow::Thing", "Properties": {"Name": "slow"}}}
+    await cloud("CreateStack", StackName="s", TemplateBody=template(slow))
+    changed = template({**slow, "B": queue("b")})
+    with pytest.raises(AwsError, match="CREATE_IN_PROGRESS state and can not be updated"):
+        await cloud("UpdateStack", StackName="s", TemplateBody=changed)
+    with pytest.raises(AwsError, match="CREATE_IN_PROGRESS state and can not be updated"):
+        await cloud("CreateChangeSet", StackName="s", ChangeSetName="c", TemplateBody=changed)
+    await cloud.finished("s")
+    await cloud("UpdateStack", StackName="s", TemplateBody=changed)
+    with pytest.raises(AwsError, match="cannot be deleted while in status UPDATE_IN_PROGRESS"):
+        await cloud("DeleteStack", StackName="s")
+    assert (await cloud.finished("s"))["StackStatus"] == "UPDATE_COMPLETE"

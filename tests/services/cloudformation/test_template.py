@@ -424,6 +424,7 @@ def test_changes_follow_references() -> None:
         "ChangeSource": "ResourceReference",
         "CausingEntity": "Q",
     }
+    assert json.loads(topic["AfterContext"])["Properties"]["DisplayName"].startswith("{{changeSet:")
     assert changes.between(side("a"), side("a"), {}) == []
 
 

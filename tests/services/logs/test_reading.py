@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from freehold.services.logs import reading, rules
@@ -13,6 +13,9 @@ from freehold.services.logs.records import Chunk
 from freehold.services.logs.store import Place, Placed
 
 END_MS = 1 << 40
+
+# How fast the machine is says nothing about the order of events.
+unhurried = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 puts = st.lists(
     st.tuples(st.sampled_from("ab"), st.lists(st.integers(0, 4000), min_size=1, max_size=8)),
@@ -50,6 +53,7 @@ def behind(placed: list[Placed], at_ms: int) -> Iterator[Placed]:
     return (each for each in reversed(placed) if each[0].first_ms <= at_ms)
 
 
+@unhurried
 @given(puts, st.integers(1, 5))
 def test_pages_forward_give_every_event_once_in_order(
     given_puts: list[tuple[str, list[int]]], limit: int
@@ -66,6 +70,7 @@ def test_pages_forward_give_every_event_once_in_order(
     assert seen == positions(placed)
 
 
+@unhurried
 @given(puts, st.integers(1, 5))
 def test_pages_backward_give_every_event_once_in_reverse(
     given_puts: list[tuple[str, list[int]]], limit: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from freehold.kernel.errors import AwsError
@@ -52,6 +52,7 @@ def test_batches_that_are_refused_whole(
         rules.admit(given_events, NOW_MS, None)
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.integers(0, 5000), min_size=1, max_size=50))
 def test_chunks_keep_every_event_in_order_and_are_short(times_ms: list[int]) -> None:
     wanted = [(at_ms, "m") for at_ms in sorted(times_ms)]

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from freehold.kernel.errors import AwsError
@@ -139,6 +139,7 @@ def test_crcs_have_their_check_values(algorithm: str, expected: str) -> None:
         assert hasher.digest().hex() == expected
 
 
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=5))
 def test_crcs_of_parts_combine_to_that_of_the_whole(parts: list[bytes]) -> None:
     for name in ("CRC32", "CRC32C", "CRC64NVME"):

@@ -70,7 +70,9 @@ class Groups(Protocol):
     def close(self) -> None: ...
 
 
-def detect(root: Path = Path("/sys/fs/cgroup"), proc: Path = Path("/proc/self/cgroup")) -> Groups | None:
+def detect(
+    root: Path = Path("/sys/fs/cgroup"), proc: Path = Path("/proc/self/cgroup")
+) -> Groups | None:
     """The groups that this process may make, or None."""
     own = _own_paths(proc)
     if (root / "cgroup.controllers").is_file():
@@ -221,14 +223,15 @@ class _SeparateGroup:
         _kill_listed(directory / "cgroup.procs")
 
     def remove(self) -> bool:
-        return all([_remove(directory) for directory in self._directories.values()])
+        removed = [_remove(directory) for directory in self._directories.values()]
+        return all(removed)
 
 
 # -- version 2 --
 
 
 def _detect_unified(root: Path, own: dict[str, str]) -> Groups | None:
-    """Below our own group, from which we first move into a leaf: a group with members has no limited children."""
+    """Below our own group. We first move into a leaf: a group with members has no limited children."""
     home = root / own.get("", "/").strip("/")
     missing = []
     try:
@@ -251,6 +254,7 @@ def _detect_unified(root: Path, own: dict[str, str]) -> Groups | None:
     except OSError as error:
         log.debug("no control groups: %s", error)
         return None
+    _remove_leftovers(parent)
     return _UnifiedGroups(parent, missing)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import socket
@@ -24,7 +23,9 @@ class ZygoteFailed(Exception):
 class Link:
     """A SOCK_SEQPACKET socket on the event loop: whole documents, each with open files."""
 
-    def __init__(self, end: socket.socket, on_message: Callable[[dict[str, Any], list[int]], None]) -> None:
+    def __init__(
+        self, end: socket.socket, on_message: Callable[[dict[str, Any], list[int]], None]
+    ) -> None:
         end.setblocking(False)
         self._end = end
         self._on_message = on_message
@@ -65,11 +66,13 @@ class Zygote:
         self.ended = False
 
     @classmethod
-    async def start(cls, program: str, settings: dict[str, Any], environment: dict[str, str]) -> Zygote:
+    async def start(
+        cls, program: str, settings: dict[str, Any], environment: dict[str, str]
+    ) -> Zygote:
         """Start one and wait until it is ready; ZygoteFailed if the machine does not allow it."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         os.set_inheritable(theirs.fileno(), True)
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: ASYNC220 - starting it takes a millisecond
             [program, "-I", str(_PROGRAM), str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
@@ -87,15 +90,18 @@ class Zygote:
                 zygote[0].ended = True
 
         link = Link(ours, on_message)
-        link.send(settings)
-        answer = await ready
+        started = cls(process, link)
+        try:
+            link.send(settings)
+            answer = await ready
+        except BaseException:
+            started.close()
+            raise
         if "ready" not in answer:
-            link.close()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(5)
+            started.close()
             raise ZygoteFailed(answer.get("failed", "the zygote ended while it was starting"))
-        zygote.append(cls(process, link))
-        return zygote[0]
+        zygote.append(started)
+        return started
 
     def fork(self, wanted: dict[str, Any], handles: list[int]) -> None:
         """Ask for an environment; it answers on the socket that is the first of the handles."""

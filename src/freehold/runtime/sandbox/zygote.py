@@ -4,8 +4,8 @@ Run as a program by the node, under the interpreter that functions need (any Pyt
 
     python zygote.py CONTROL_FD
 
-It reads one JSON document of settings from the control socket (SOCK_SEQPACKET), prepares, answers {"ready": true} or
-{"failed": why}, and then forks an environment for each request. With namespaces it
+It reads one JSON document of settings from the control socket (SOCK_SEQPACKET), prepares, answers
+{"ready": true} or {"failed": why}, and then forks an environment for each request. With namespaces it
 first moves into a root of its own, in which there is nothing of the host but what is shown read-only;
 environments inherit that root and add their code, their /tmp and their network.
 
@@ -27,7 +27,7 @@ import sys
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import linux  # noqa: E402 - a neighbour, wherever this file is
+import linux
 
 PACKAGES = "/.packages"
 MESSAGE_BYTES_MAX = 256 * 1024
@@ -36,8 +36,10 @@ UID, GID = 993, 990
 
 
 def main(control):
-    settings = json.loads(control.recv(MESSAGE_BYTES_MAX))
-    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+    message = control.recv(MESSAGE_BYTES_MAX)
+    if not message:
+        return
+    settings = json.loads(message)
     namespaces = settings["namespaces"]
     if namespaces:
         try:
@@ -68,7 +70,17 @@ def enter_root(settings):
     linux.mount(None, "/", None, linux.MS_REC | linux.MS_PRIVATE)
     root = settings["root"]
     linux.mount("tmpfs", root, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755,size=1m")
-    for directory in ("proc", "tmp", "dev", "etc", "opt", "var/task", "var/runtime", "run", PACKAGES[1:]):
+    for directory in (
+        "proc",
+        "tmp",
+        "dev",
+        "etc",
+        "opt",
+        "var/task",
+        "var/runtime",
+        "run",
+        PACKAGES[1:],
+    ):
         os.makedirs(os.path.join(root, directory), 0o755, exist_ok=True)
     show_devices(root)
     for source, target in settings["show"]:
@@ -85,7 +97,12 @@ def enter_root(settings):
     linux.mount("/proc", root + "/proc", None, linux.MS_BIND | linux.MS_REC)
     os.chmod(root, 0o755)
     linux.pivot_root(root)
-    linux.mount(None, "/", None, linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV)
+    linux.mount(
+        None,
+        "/",
+        None,
+        linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV,
+    )
 
 
 def enter_pid_namespace():
@@ -106,7 +123,9 @@ def try_namespaces():
     pid = os.fork()
     if pid == 0:
         try:
-            linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWNET | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS)
+            linux.unshare(
+                linux.CLONE_NEWNS | linux.CLONE_NEWNET | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS
+            )
             linux.loopback_up()
             linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
         except OSError as error:
@@ -153,7 +172,7 @@ def warm(settings):
     for name in settings["imports"]:
         try:
             __import__(name)
-        except Exception as error:  # noqa: BLE001 - an environment without it still runs
+        except Exception as error:
             sys.stderr.write("zygote: cannot import %s: %s\n" % (name, error))
     gc.collect()
     gc.freeze()
@@ -176,7 +195,10 @@ def serve(control, settings, original):
                 os.read(wake_read, 4096)
                 reap(freezers)
                 continue
-            message, handles, _, _ = socket.recv_fds(control, MESSAGE_BYTES_MAX, 16)
+            try:
+                message, handles, _, _ = socket.recv_fds(control, MESSAGE_BYTES_MAX, 16)
+            except ConnectionResetError:
+                message = b""
             if not message:
                 end_all(freezers)
             wanted = json.loads(message)

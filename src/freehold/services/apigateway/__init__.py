@@ -2,7 +2,8 @@
 
 Works: APIs by hand and from OpenAPI 2 and 3 documents (JSON or YAML), resources with {param} and
 {proxy+}, methods, deployments as snapshots, stages with variables, Lambda proxy integrations, MOCK
-and plain Lambda integrations with mapping templates (`velocity`), Lambda authorizers (TOKEN and
+and Lambda integrations with mapping templates (`velocity`), operations of services that speak JSON
+(dynamodb:action/PutItem) as integrations, Lambda authorizers (TOKEN and
 REQUEST, their answers cached in the store), AWS_IAM, resource policies, request validators and
 models, gateway responses, API keys with usage plans whose throttles and quotas hold, method
 throttles, compression, tags.
@@ -16,7 +17,7 @@ Differs on purpose:
 - Flushing the authorizers' cache of a stage flushes that of the API's other stages too.
 - Header names reach functions in their usual form (Authorization), or else in lower case.
 
-Refused: HTTP integrations, AWS integrations with services other than Lambda, VPC links, Velocity's
+Refused: HTTP integrations, other AWS integrations (s3, sqs, sns, by path), VPC links, Velocity's
 macros, request overrides, response caching, canaries, Cognito and JWT authorizers, private APIs,
 response streaming, custom domains, documentation parts, client certificates, SDK generation, test
 invocations.

@@ -15,6 +15,8 @@ from freehold.kernel.call import Call
 from freehold.kernel.service import Access, Handler, Service
 from freehold.services.apigateway import errors
 
+# As credentials: not a role, but whoever calls.
+CALLERS_OWN = "arn:aws:iam::*:user/*"
 _MEMBER = re.compile(r"\{(\w+)\}")
 
 service = Service("apigateway")
@@ -40,6 +42,13 @@ def operation(
             )
 
     return service.operation(name, reads=reads, access=access)
+
+
+def check_role(call: Call, role_arn: str | None) -> None:
+    """Whoever lets the gateway act as a role must be allowed to pass it on."""
+    if role_arn and role_arn != CALLERS_OWN:
+        context = {"iam:passedtoservice": ["apigateway.amazonaws.com"]}
+        call.require("iam:PassRole", role_arn, context=context)
 
 
 def tagged_path(arn: str) -> list[str]:

@@ -110,6 +110,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     extended_request_id: str
     domain_name: str
     trace_id: str
+    # "https" or "http": what the client really spoke.
+    scheme: str
     now: float
     # Members of requestContext.identity that an authorization has found out.
     identity: Mapping[str, Any] = {}
@@ -185,20 +187,19 @@ def request_context(request: HttpRequest, resource: Resource, context: Context) 
 
 def multi_headers(request: HttpRequest, context: Context) -> dict[str, list[str]]:
     """The request's headers, and those that API Gateway adds."""
-    port = "443" if request.secure else _port(request.host)
     added = {
         "x-amzn-trace-id": context.trace_id,
-        "x-forwarded-port": port,
-        "x-forwarded-proto": "https" if request.secure else "http",
+        "x-forwarded-port": _port(request.host, context.scheme),
+        "x-forwarded-proto": context.scheme,
     }
     headers: dict[str, list[str]] = {}
     forwarded = [value for name, value in request.headers if name == "x-forwarded-for"]
-    for name, value in (
-        *((name, value) for name, value in request.headers if name not in added),
-        *added.items(),
-    ):
-        if name not in _WITHHELD_HEADERS and name != "x-forwarded-for":
-            headers.setdefault(usual_name(name), []).append(value)
+    withheld = {*_WITHHELD_HEADERS, *added, "x-forwarded-for"}
+    kept = [
+        pair for pair in request.sent_headers or request.headers if pair[0].lower() not in withheld
+    ]
+    for name, value in (*kept, *added.items()):
+        headers.setdefault(usual_name(name), []).append(value)
     headers["X-Forwarded-For"] = [", ".join([*forwarded, request.source_ip])]
     return headers
 
@@ -336,6 +337,6 @@ def _wants_binary(
     return bool(content_type) and is_binary(content_type, types)
 
 
-def _port(host: str) -> str:
+def _port(host: str, scheme: str) -> str:
     _, _, port = host.rpartition(":")
-    return port if port.isdigit() else "80"
+    return port if port.isdigit() else "443" if scheme == "https" else "80"

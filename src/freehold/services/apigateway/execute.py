@@ -7,6 +7,7 @@ order; whoever refuses raises a Refusal, which becomes a gateway response.
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 
 import msgspec
@@ -42,21 +43,19 @@ from freehold.services.apigateway.records import (
 from freehold.services.apigateway.routing import Match
 
 BODY_BYTES_MAX = 10 * 1024 * 1024
-HEX = "0123456789abcdef"
-BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
 @service.endpoint("execute-api")
 async def serve(call: Call, request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
     stage_name, slash, rest = request.path.lstrip("/").partition("/")
     found = await call.read(_load, endpoint.name, stage_name)
-    extended_id = call.new_word(15, BASE64) + "="
+    extended_id = base64.b64encode(call.node.chance.bytes(11)).decode()
     ids = (("x-amzn-RequestId", call.request_id), ("x-amz-apigw-id", extended_id))
     if found is None or found[1].api.disable_execute_api_endpoint:
         answer = gateway_responses.response(Refusal("WAF_FILTERED"))
         return _with_headers(answer, ids)
     stage, deployed = found
-    trace_id = f"Root=1-{int(call.now):08x}-{call.new_word(24, HEX)}"
+    trace_id = f"Root=1-{int(call.now):08x}-{call.node.chance.bytes(12).hex()}"
     context = event.Context(
         account=call.account,
         api_id=endpoint.name,
@@ -66,6 +65,7 @@ async def serve(call: Call, request: HttpRequest, endpoint: Endpoint) -> HttpRes
         extended_request_id=extended_id,
         domain_name=_domain(call, request, endpoint.name),
         trace_id=trace_id,
+        scheme=call.endpoint_url.partition("://")[0],
         now=call.now,
     )
     exchange = Exchange(call, request, stage, deployed, context, slash + rest or "/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Container
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from freehold.kernel.call import Call
 from freehold.kernel.errors import not_implemented
 from freehold.services.apigateway import document as documents
 from freehold.services.apigateway import errors, mapping, rules, store
+from freehold.services.apigateway.access import check_role
 from freehold.services.apigateway.gateway_responses import KINDS
 from freehold.services.apigateway.records import (
     Authorizer,
@@ -95,6 +97,7 @@ def install(call: Call, api: RestApi, definition: Definition, *, merge: bool) ->
     for authorizer in definition.authorizers:
         authorizer_id = authorizer_ids.setdefault(authorizer.name, call.new_word(6))
         named = msgspec.structs.replace(authorizer, id=authorizer_id)
+        check_role(call, authorizer.authorizer_credentials)
         store.authorizers.save(call, named, api.id, authorizer_id)
     for response in definition.gateway_responses:
         store.gateway_responses.save(call, response, api.id, response.response_type)
@@ -137,7 +140,9 @@ def _install_paths(
             for name, method in methods.items()
         }
         for method in wanted.values():
-            _check(method)
+            _check(method, call.node.service_names)
+            if method.method_integration is not None:
+                check_role(call, method.method_integration.credentials)
         methods = {**found.resource_methods, **wanted}
         made[place] = msgspec.structs.replace(found, resource_methods=methods)
     for resource in made.values():
@@ -162,12 +167,12 @@ def _grow(call: Call, made: dict[str, Resource], known: dict[str, Resource], pat
         parent = made[place]
 
 
-def _check(method: Method) -> None:
+def _check(method: Method, services: Container[str]) -> None:
     rules.check_method(method)
     integration = method.method_integration
     if integration is None:
         return
-    rules.check_integration(integration)
+    rules.check_integration(integration, services)
     mapping.check_templates(integration.request_templates)
     for response in integration.integration_responses.values():
         rules.check_integration_response(response, method)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -27,6 +27,17 @@ PASSTHROUGH_BEHAVIORS = ("WHEN_NO_MATCH", "WHEN_NO_TEMPLATES", "NEVER")
 RESOURCES_MAX = 300
 # Of a Lambda integration that is no proxy: 'Event' to have the function run later.
 INVOCATION_TYPE = "integration.request.header.X-Amz-Invocation-Type"
+# Goes without saying: what is sent is JSON.
+CONTENT_TYPE = "integration.request.header.Content-Type"
+# Services whose operations take and give JSON, by their names in integration URIs.
+ACTION_SERVICES = {
+    "dynamodb": "dynamodb",
+    "events": "events",
+    "kinesis": "kinesis",
+    "logs": "logs",
+    "ssm": "ssm",
+    "states": "stepfunctions",
+}
 
 _PATH_PART = re.compile(r"[a-zA-Z0-9._\-:,$~!@*&'()+=%]+|\{[a-zA-Z0-9._\-:]+\+?\}")
 _STAGE_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
@@ -96,8 +107,8 @@ def check_method(method: Method) -> None:
             raise errors.bad_request(f"Invalid mapping expression specified: {name}")
 
 
-def check_integration(integration: Integration) -> None:
-    """Refuse what AWS refuses, and by name what Freehold does not run."""
+def check_integration(integration: Integration, services: Container[str]) -> None:
+    """Refuse what AWS refuses, and by name what does not run here; `services` are those that do."""
     kind = integration.type
     if not TIMEOUT_MS_MIN <= integration.timeout_in_millis <= TIMEOUT_MS_MAX:
         raise errors.bad_request("Timeout should be between 50 ms and 29000 ms")
@@ -121,14 +132,38 @@ def check_integration(integration: Integration) -> None:
     if len(parts) < 6 or not parts[5].startswith(("path/", "action/")):
         raise errors.bad_request("AWS ARN for integration must contain path or action")
     if parts[4] != "lambda":
-        raise not_implemented(f"{kind} integrations with {parts[4]}")
+        _check_action(integration, parts[4], parts[5], services)
+        return
     if _LAMBDA_PATH.fullmatch(uri) is None:
         raise errors.bad_request("Invalid function ARN or invalid uri")
-    others = set(integration.request_parameters) - {INVOCATION_TYPE}
+    others = set(integration.request_parameters) - {INVOCATION_TYPE, CONTENT_TYPE}
     if kind == "AWS" and others:
         raise not_implemented(f"requestParameters {min(others)} of AWS integrations")
     if uri.endswith("/response-streaming-invocations"):
         raise not_implemented("integrations that stream their response")
+
+
+def action_of(uri: str) -> tuple[str, str]:
+    """The service (as botocore names it) and operation of an integration with another service."""
+    parts = uri.split(":", 5)
+    return ACTION_SERVICES[parts[4]], parts[5].removeprefix("action/")
+
+
+def _check_action(
+    integration: Integration, service: str, target: str, services: Container[str]
+) -> None:
+    """An integration with another service: one that speaks JSON, is here, and is named by its
+    action.
+    """
+    known = ACTION_SERVICES.get(service)
+    if integration.type != "AWS" or known not in services or not target.startswith("action/"):
+        kind = target.partition("/")[0]
+        raise not_implemented(f"{integration.type} integrations with {service} by {kind}")
+    if not integration.credentials:
+        raise errors.bad_request("Role ARN must be specified for AWS integrations")
+    others = set(integration.request_parameters) - {CONTENT_TYPE}
+    if others:
+        raise not_implemented(f"requestParameters {min(others)} of AWS integrations")
 
 
 def function_arn(uri: str, stage_variables: Mapping[str, str]) -> str | None:

@@ -13,6 +13,8 @@ from typing import Any
 from freehold.kernel.call import Call
 from freehold.kernel.service import Access, Handler, Service
 
+# As credentials: not a role, but whoever calls.
+CALLERS_OWN = "arn:aws:iam::*:user/*"
 _MEMBER = re.compile(r"\{(\w+)\}")
 
 service = Service("apigatewayv2", iam="apigateway")
@@ -30,3 +32,10 @@ def operation(
         yield Access(action=f"apigateway:{verb}", resource=arn)
 
     return service.operation(name, reads=reads, access=access)
+
+
+def check_role(call: Call, role_arn: str | None) -> None:
+    """Whoever lets the gateway act as a role must be allowed to pass it on."""
+    if role_arn and role_arn != CALLERS_OWN:
+        context = {"iam:passedtoservice": ["apigateway.amazonaws.com"]}
+        call.require("iam:PassRole", role_arn, context=context)

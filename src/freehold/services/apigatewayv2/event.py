@@ -83,6 +83,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
     domain_name: str
     trace_id: str
+    # "https" or "http": what the client really spoke.
+    scheme: str
     now: float
     route_key: str = "$default"
     # What the authorization found out: {"lambda": {...}}, {"iam": {...}}.
@@ -128,8 +130,10 @@ def given(
     headers["x-amzn-trace-id"] = [context.trace_id]
     forwarded = headers.get("x-forwarded-for", [])
     headers["x-forwarded-for"] = [", ".join([*forwarded, request.source_ip])]
-    headers["x-forwarded-port"] = [port if port.isdigit() else "443" if request.secure else "80"]
-    headers["x-forwarded-proto"] = ["https" if request.secure else "http"]
+    headers["x-forwarded-port"] = [
+        port if port.isdigit() else "443" if context.scheme == "https" else "80"
+    ]
+    headers["x-forwarded-proto"] = [context.scheme]
     return Given(
         method=request.method,
         path=path,
@@ -297,7 +301,8 @@ def _context_1(found: Given, resource: str, context: Context) -> dict[str, Any]:
         "stage": context.stage,
     }
     if context.authorizer is not None:
-        members["authorizer"] = context.authorizer.get("lambda", dict(context.authorizer))
+        found_out = context.authorizer
+        members["authorizer"] = found_out.get("lambda") or found_out.get("jwt") or dict(found_out)
     return members
 
 

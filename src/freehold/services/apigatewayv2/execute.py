@@ -7,6 +7,8 @@ raises a Refusal, which becomes {"message": ...}.
 from __future__ import annotations
 
 import asyncio
+import base64
+import logging
 from typing import Any
 from urllib.parse import unquote
 
@@ -19,8 +21,17 @@ from freehold.kernel.endpoints import Endpoint
 from freehold.kernel.errors import AwsError
 from freehold.kernel.http import BodyTooLarge, HttpRequest, HttpResponse
 from freehold.kernel.service import Access
-from freehold.services.apigatewayv2 import authorizing, cors, event, rules, store
-from freehold.services.apigatewayv2.access import service
+from freehold.services.apigatewayv2 import (
+    authorizing,
+    cors,
+    event,
+    issuers,
+    jwt,
+    parameters,
+    rules,
+    store,
+)
+from freehold.services.apigatewayv2.access import CALLERS_OWN, service
 from freehold.services.apigatewayv2.deployed import Deployed, Frozen, compiled
 from freehold.services.apigatewayv2.event import Context, Given
 from freehold.services.apigatewayv2.records import (
@@ -33,9 +44,9 @@ from freehold.services.apigatewayv2.records import (
 )
 from freehold.services.apigatewayv2.routing import route_path
 
+log = logging.getLogger(__name__)
+
 BODY_BYTES_MAX = 10 * 1024 * 1024
-HEX = "0123456789abcdef"
-BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 GATEWAY = principal.service("apigateway.amazonaws.com")
 
 
@@ -50,7 +61,7 @@ class Refusal(Exception):
 
 @service.endpoint("execute-api")
 async def serve(call: Call, request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
-    request_id = call.new_word(15, BASE64) + "="
+    request_id = base64.b64encode(call.node.chance.bytes(11)).decode()
     found = await call.read(_load, endpoint.name, request.path)
     origin = request.header("origin")
     configured = None if found is None else found[1].api.cors_configuration
@@ -97,7 +108,8 @@ async def _answer(
         stage_variables=stage.stage_variables,
         request_id=request_id,
         domain_name=_domain(call, request, deployed.api.api_id),
-        trace_id=f"Root=1-{int(call.now):08x}-{call.new_word(24, HEX)}",
+        trace_id=f"Root=1-{int(call.now):08x}-{call.node.chance.bytes(12).hex()}",
+        scheme=call.endpoint_url.partition("://")[0],
         now=call.now,
         route_key=route.route_key,
     )
@@ -145,6 +157,8 @@ async def _authorize(
     authorizer = deployed.authorizers.get(route.authorizer_id or "")
     if authorizer is None:
         raise Refusal(500, "Internal Server Error")
+    if authorizer.authorizer_type == "JWT":
+        return await _authorize_token(call, authorizer, route, found, context)
     try:
         verdict = await _ask(call, authorizer, route, found, context, arn)
     except authorizing.Unauthorized:
@@ -157,6 +171,25 @@ async def _authorize(
     if authorizer.authorizer_payload_format_version == "1.0":
         said = {"principalId": verdict.principal_id, **said}
     return msgspec.structs.replace(context, authorizer={"lambda": said})
+
+
+async def _authorize_token(
+    call: Call, authorizer: Authorizer, route: Route, found: Given, context: Context
+) -> Context:
+    """JWT: a token of the issuer, for this API, that grants one of the route's scopes."""
+    try:
+        (token,) = authorizing.identity(authorizer, found, context)
+        claims = await issuers.claims(call, authorizer, token)
+    except (authorizing.Unauthorized, jwt.InvalidToken):
+        raise Refusal(401, "Unauthorized") from None
+    except issuers.Unreachable as error:
+        log.warning("a JWT authorizer of %s: %s", context.api_id, error)
+        raise Refusal(500, "Internal Server Error") from None
+    granted = jwt.scopes(claims)
+    if route.authorization_scopes and not set(granted) & set(route.authorization_scopes):
+        raise Refusal(403, "Forbidden")
+    said = jwt.shown(claims, granted if route.authorization_scopes else ())
+    return msgspec.structs.replace(context, authorizer={"jwt": said})
 
 
 async def _authorize_signed(call: Call, context: Context, arn: str) -> Context:
@@ -242,18 +275,22 @@ async def _run(
 ) -> HttpResponse:
     function = rules.function_arn(integration.integration_uri or "", context.stage_variables)
     second = integration.payload_format_version == "2.0"
+    asked, source = found, _source(route, found)
+    if integration.request_parameters:
+        found = parameters.mapped(found, integration.request_parameters, context)
     if second:
         question = event.event_2(found, context)
     else:
         question = event.event_1(found, _resource(route), context)
-    source_arn = f"{_api_arn(call, context)}/{context.stage}/{_source(route, found)}"
+    source_arn = f"{_api_arn(call, context)}/{context.stage}/{source}"
     try:
         payload, failed = await _invoke(
             call, function or "", question, source_arn, integration.credentials_arn
         )
         if failed:
             raise Refusal(500, "Internal Server Error")
-        return event.response_2(payload) if second else event.response_1(payload)
+        answer = event.response_2(payload) if second else event.response_1(payload)
+        return parameters.answered(answer, integration.response_parameters, asked, context)
     except AwsError as error:
         if error.code == "RequestTooLargeException":
             raise Refusal(413, "Request Entity Too Large") from None
@@ -272,7 +309,7 @@ async def _invoke(
     """
     caller: principal.Principal = GATEWAY
     source: str | None = source_arn
-    if credentials == "arn:aws:iam::*:user/*":
+    if credentials == CALLERS_OWN:
         caller, source = call.principal, None
     elif credentials:
         caller, source = await _assumed(call, credentials), None

@@ -10,7 +10,15 @@ from freehold.kernel.call import Call
 from freehold.kernel.errors import not_implemented
 from freehold.services.apigatewayv2 import document as documents
 from freehold.services.apigatewayv2 import errors, rules, store
-from freehold.services.apigatewayv2.records import Api, Authorizer, Cors, Integration, Route
+from freehold.services.apigatewayv2.access import check_role
+from freehold.services.apigatewayv2.records import (
+    Api,
+    Authorizer,
+    Cors,
+    Integration,
+    JwtConfiguration,
+    Route,
+)
 
 Document = dict[str, Any]
 EXTENSION = "x-amazon-apigateway-"
@@ -50,12 +58,14 @@ def install(call: Call, api: Api, definition: Definition) -> Api:
     for authorizer in definition.authorizers:
         authorizer_id = authorizer_ids.setdefault(authorizer.name, call.new_word(ID_LENGTH))
         kept = msgspec.structs.replace(authorizer, authorizer_id=authorizer_id)
+        check_role(call, authorizer.authorizer_credentials_arn)
         store.authorizers.save(call, kept, api.api_id, authorizer_id)
     for route, integration in definition.routes:
         target = None
         if integration is not None:
             integration_id = call.new_word(ID_LENGTH)
             made = msgspec.structs.replace(integration, integration_id=integration_id)
+            check_role(call, integration.credentials_arn)
             store.integrations.save(call, made, api.api_id, integration_id)
             target = f"integrations/{integration_id}"
         installed = msgspec.structs.replace(
@@ -176,6 +186,14 @@ def _security(
     return "NONE", None, []
 
 
+def _jwt(found: Document | None) -> JwtConfiguration | None:
+    if found is None:
+        return None
+    audience = found.get("audience") or []
+    listed = [audience] if isinstance(audience, str) else [str(each) for each in audience]
+    return JwtConfiguration(audience=listed, issuer=str(found.get("issuer", "")))
+
+
 def _authorizer(name: str, each: Document) -> Authorizer:
     source = each.get("identitySource") or []
     sources = [part.strip() for part in source.split(",")] if isinstance(source, str) else source
@@ -190,6 +208,7 @@ def _authorizer(name: str, each: Document) -> Authorizer:
         authorizer_result_ttl_in_seconds=int(each.get("authorizerResultTtlInSeconds", 0)),
         enable_simple_responses=bool(each.get("enableSimpleResponses", False)),
         identity_source=sources,
+        jwt_configuration=_jwt(each.get("jwtConfiguration")),
     )
     rules.check_authorizer(authorizer)
     return authorizer

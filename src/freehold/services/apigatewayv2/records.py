@@ -67,6 +67,18 @@ class Route(Record, frozen=True, kw_only=True):
     api_gateway_managed: bool | None = None
 
 
+class JwtConfiguration(Record, frozen=True, kw_only=True):
+    audience: list[str] = []
+    issuer: str = ""
+
+
+class IssuerKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """The public keys of a token issuer, as it published them."""
+
+    keys: list[dict[str, Any]]
+    fetched_at: float
+
+
 class Authorizer(Record, frozen=True, kw_only=True):
     authorizer_id: str
     name: str
@@ -77,6 +89,7 @@ class Authorizer(Record, frozen=True, kw_only=True):
     authorizer_result_ttl_in_seconds: int = 0
     enable_simple_responses: bool = False
     identity_source: list[str] = []
+    jwt_configuration: JwtConfiguration | None = None
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from freehold.kernel.errors import not_implemented
-from freehold.services.apigatewayv2 import errors
+from freehold.services.apigatewayv2 import errors, parameters
 from freehold.services.apigatewayv2.records import Authorizer, Integration, Record, Route
 
 R = TypeVar("R", bound=Record)
@@ -66,8 +66,7 @@ def check_integration(integration: Integration) -> None:
         raise not_implemented("integrations over a VPC link")
     if kind == "HTTP_PROXY":
         raise not_implemented("HTTP_PROXY integrations")
-    if integration.request_parameters or integration.response_parameters:
-        raise not_implemented("parameter mapping of integrations")
+    parameters.check(integration.request_parameters, integration.response_parameters)
     if integration.payload_format_version not in ("1.0", "2.0"):
         raise errors.bad_request("PayloadFormatVersion must be 1.0 or 2.0")
     if function_arn(integration.integration_uri or "", {}) is None:
@@ -75,6 +74,9 @@ def check_integration(integration: Integration) -> None:
 
 
 def check_authorizer(authorizer: Authorizer) -> None:
+    if authorizer.authorizer_type == "JWT":
+        _check_jwt(authorizer)
+        return
     if authorizer.authorizer_type != "REQUEST":
         raise not_implemented(f"authorizers of type {authorizer.authorizer_type}")
     if function_arn(authorizer.authorizer_uri or "", {}) is None:
@@ -91,6 +93,19 @@ def check_authorizer(authorizer: Authorizer) -> None:
     for source in authorizer.identity_source:
         if not _IDENTITY.fullmatch(source):
             raise errors.bad_request(f"Invalid identity source: {source}")
+
+
+def _check_jwt(authorizer: Authorizer) -> None:
+    configuration = authorizer.jwt_configuration
+    if configuration is None or not configuration.issuer.startswith("https://"):
+        raise errors.bad_request("Issuer must be a valid https URL")
+    if not configuration.audience:
+        raise errors.bad_request("Audience is required for JWT authorizers")
+    sources = authorizer.identity_source
+    if len(sources) != 1 or not re.fullmatch(r"\$request\.(header|querystring)\..+", sources[0]):
+        raise errors.bad_request(
+            "JWT authorizers need one identity source in a header or the query"
+        )
 
 
 def check_stage_name(name: str) -> None:

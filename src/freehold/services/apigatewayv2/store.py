@@ -29,6 +29,7 @@ from freehold.services.apigatewayv2.records import (
     Bucket,
     Deployment,
     Integration,
+    IssuerKeys,
     Route,
     Snapshot,
     Stage,
@@ -103,6 +104,7 @@ snapshots = Table("snapshot", Snapshot, "Deployment")
 stages = Table("stage", Stage, "Stage")
 buckets = Table("bucket", Bucket)
 tokens = Table("token", str)
+issuer_keys = Table("issuer-keys", IssuerKeys)
 _route_keys = Table("route-key", str)
 _verdicts = Table("verdict", Verdict)
 _verdict_ends = Records(SERVICE, "verdict-end", str)

@@ -18,7 +18,7 @@ Differs from AWS on purpose:
 * A custom resource's ServiceToken must be a function.
 
 Refused by value, where an empty one is taken: NotificationARNs, RollbackConfiguration,
-ResourceTypes, IncludeNestedStacks, ImportExistingResources, IncludePropertyValues, CreationPolicy,
+ResourceTypes, IncludeNestedStacks, ImportExistingResources, CreationPolicy,
 the deletion policy Snapshot.
 """
 

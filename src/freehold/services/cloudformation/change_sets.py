@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from freehold.kernel.call import Call
 from freehold.kernel.errors import AwsError
-from freehold.services.cloudformation import errors, handlers, operations, store
+from freehold.services.cloudformation import errors, handlers, operations, progress, store
 from freehold.services.cloudformation import prepare as preparing
 from freehold.services.cloudformation.operations import Options
 from freehold.services.cloudformation.prepare import Prepared
-from freehold.services.cloudformation.records import ChangeSet, Stack
+from freehold.services.cloudformation.records import ChangeSet, Revision, Stack
 from freehold.services.cloudformation.template import changes, parameters, parse, sections, summary
 from freehold.services.cloudformation.template.changes import Side
 from freehold.services.cloudformation.template.plan import Target
@@ -47,7 +47,7 @@ async def prepare(call: Call, change_set_id: str) -> None:
         handlers.check_types(call.node, summary.resource_types(prepared.template.resources))
     except AwsError as error:
         reason = error.message
-        await call.write(_fail, change_set_id, reason)
+        await call.write(fail, change_set_id, reason)
         return
     before = await _before(call, stack)
     await call.write(_complete, change_set_id, prepared, before)
@@ -116,7 +116,8 @@ def _load_pending(call: Call, change_set_id: str) -> tuple[ChangeSet, Stack, str
     return change_set, stack, templates.original
 
 
-def _fail(call: Call, change_set_id: str, reason: str) -> None:
+def fail(call: Call, change_set_id: str, reason: str) -> None:
+    """A change set that cannot be worked out stays, and says why."""
     found = _load_pending(call, change_set_id)
     if found is not None:
         change_set = replace(found[0], status="FAILED", status_reason=reason)
@@ -128,7 +129,7 @@ def _complete(call: Call, change_set_id: str, prepared: Prepared, before: Side) 
     if found is None:
         return
     change_set, stack, _ = found
-    revision = change_set.revision
+    revision, old = change_set.revision, stack.revision
     options = Options(
         tags=revision.tags, capabilities=revision.capabilities, role_arn=revision.role_arn
     )
@@ -138,10 +139,10 @@ def _complete(call: Call, change_set_id: str, prepared: Prepared, before: Side) 
         try:
             operations.check_retyping(call, stack, prepared.plan)
         except AwsError as error:
-            _fail(call, change_set_id, error.message)
+            fail(call, change_set_id, error.message)
             return
         if not operations.differs(call, stack, prepared, options):
-            _fail(call, change_set_id, NO_CHANGES)
+            fail(call, change_set_id, NO_CHANGES)
             return
     after = Side(
         targets=prepared.plan.targets,
@@ -156,9 +157,15 @@ def _complete(call: Call, change_set_id: str, prepared: Prepared, before: Side) 
         status="CREATE_COMPLETE",
         execution_status="AVAILABLE",
         revision=revision,
-        changes=changes.between(before, after, physical_ids),
+        changes=progress.masked(
+            changes.between(before, after, physical_ids), [*_secrets(revision), *_secrets(old)]
+        ),
     )
     store.save_change_set(call.tx, call.scope, change_set)
+
+
+def _secrets(revision: Revision) -> list[str]:
+    return [given.value for given in revision.parameters.values() if given.no_echo and given.value]
 
 
 async def _before(call: Call, stack: Stack) -> Side:

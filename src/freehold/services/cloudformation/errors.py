@@ -82,3 +82,35 @@ def circular(names: Iterable[str]) -> AwsError:
 
 def one_template() -> AwsError:
     return validation("Either Template URL or Template Body must be specified.")
+
+
+def handler_failed(error: AwsError, token: str) -> AwsError:
+    """What the failure of a resource's handler looks like among a stack's events."""
+    return validation(
+        f'Resource handler returned message: "{error.message}" '
+        f"(RequestToken: {token}, HandlerErrorCode: {_handler_code(error.code)})"
+    )
+
+
+def _handler_code(code: str) -> str:
+    for part, handler_code in _HANDLER_CODES:
+        if part in code:
+            return handler_code
+    return "GeneralServiceException"
+
+
+# Parts of services' error codes, and the handler's error code (of the extension development guide).
+_HANDLER_CODES = (
+    ("AlreadyExist", "AlreadyExists"),
+    ("AlreadyOwnedByYou", "AlreadyExists"),
+    ("NotFound", "NotFound"),
+    ("NoSuch", "NotFound"),
+    ("NonExist", "NotFound"),
+    ("AccessDenied", "AccessDenied"),
+    ("Throttl", "Throttling"),
+    ("LimitExceeded", "ServiceLimitExceeded"),
+    ("Conflict", "ResourceConflict"),
+    ("Validation", "InvalidRequest"),
+    ("Invalid", "InvalidRequest"),
+    ("Malformed", "InvalidRequest"),
+)

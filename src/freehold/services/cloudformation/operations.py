@@ -120,7 +120,13 @@ def begin_update(call: Call, stack: Stack, prepared: Prepared, options: Options)
         retain_except_on_create=options.retain_except_on_create,
         change_set_arn=options.change_set_arn or stack.change_set_arn,
     )
+    kept = store.load_operation(call.tx, call.scope, stack.id)
     p = _begun(call, stack, "update", options, target, stack.revision)
+    if kept is not None:
+        # An update that was left where it failed: this one goes on from there.
+        phases.release_imports(p, kept.target, stack.revision)
+        store.delete_revision(call.tx, call.scope, stack.id, kept.target.number)
+    _outdate(call, stack, options.change_set_id)
     phases.hold_imports(p, target)
     phases.begin(p, "apply", "User Initiated")
     return p.stack
@@ -170,6 +176,14 @@ def differs(call: Call, stack: Stack, prepared: Prepared, options: Options) -> b
     if old.tags != options.tags or old.outputs != plan.outputs:
         return True
     return store.list_targets(call.tx, call.scope, stack.id, old.number) != plan.targets
+
+
+def _outdate(call: Call, stack: Stack, executed_id: str) -> None:
+    """Change sets that were worked out for the stack as it was are of no use any more."""
+    for change_set in store.list_change_sets(call.tx, call.scope, stack.id):
+        if change_set.id != executed_id and change_set.execution_status == "AVAILABLE":
+            outdated = replace(change_set, execution_status="OBSOLETE")
+            store.save_change_set(call.tx, call.scope, outdated)
 
 
 def check_retyping(call: Call, stack: Stack, plan: Plan) -> None:

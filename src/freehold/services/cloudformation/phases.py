@@ -128,11 +128,11 @@ def _deletions(p: Progress) -> dict[str, list[str]]:
     """The jobs of a phase that deletes: each waits for those that depend on it."""
     call, stack = p.call, p.stack
     resources = store.list_resources(call.tx, call.scope, stack.id)
+    for resource in resources.values():
+        if resource.prior is not None:
+            jobs.leave_prior(p, resource)
     if p.operation.phase in ("cleanup", "restore-cleanup"):
         wanted = store.list_targets(call.tx, call.scope, stack.id, p.aim.number)
-        for resource in resources.values():
-            if resource.prior is not None:
-                jobs.leave_prior(p, resource)
         doomed = {name: r for name, r in resources.items() if name not in wanted}
     else:
         doomed = {name: r for name, r in resources.items() if r.status not in _GONE}
@@ -162,11 +162,11 @@ def _end(p: Progress) -> None:
             store.delete_revision(p.call.tx, p.call.scope, p.stack.id, operation.previous.number)
             _complete(p, "UPDATE_COMPLETE")
         case _, "restore-cleanup":
-            _release_imports(p, operation.target, operation.previous)
+            release_imports(p, operation.target, operation.previous)
             store.delete_revision(p.call.tx, p.call.scope, p.stack.id, operation.target.number)
             _complete(p, "UPDATE_ROLLBACK_COMPLETE")
         case _, "rollback":
-            _release_imports(p, operation.target, None)
+            release_imports(p, operation.target, None)
             status = "ROLLBACK_FAILED" if operation.failed else "ROLLBACK_COMPLETE"
             _complete(p, status, _failures(p))
         case _, "delete":
@@ -209,7 +209,7 @@ def _succeed(p: Progress, outputs: list[Output]) -> None:
         _complete(p, "CREATE_COMPLETE")
         return
     assert p.operation.previous is not None
-    _release_imports(p, p.operation.previous, target)
+    release_imports(p, p.operation.previous, target)
     begin(p, "cleanup")
 
 
@@ -237,10 +237,10 @@ def _deleted(p: Progress) -> None:
     for output in stack.outputs:
         if output.export:
             store.delete_export(call.tx, call.scope, output.export)
-    _release_imports(p, stack.revision, None)
-    _release_imports(p, p.operation.target, None)
+    release_imports(p, stack.revision, None)
+    release_imports(p, p.operation.target, None)
     if p.operation.previous is not None:
-        _release_imports(p, p.operation.previous, None)
+        release_imports(p, p.operation.previous, None)
     for change_set in store.list_change_sets(call.tx, call.scope, stack.id):
         store.delete_change_set(call.tx, call.scope, change_set)
     store.release_name(call.tx, call.scope, stack)
@@ -317,7 +317,8 @@ def hold_imports(p: Progress, revision: Revision) -> None:
         store.save_import(call.tx, call.scope, name, p.stack)
 
 
-def _release_imports(p: Progress, revision: Revision, kept: Revision | None) -> None:
+def release_imports(p: Progress, revision: Revision, kept: Revision | None) -> None:
+    """Let go of the exports that a revision takes and `kept` does not."""
     for name in revision.imports:
         if kept is None or name not in kept.imports:
             store.delete_import(p.call.tx, p.call.scope, name, p.stack)

@@ -12,8 +12,9 @@ from freehold.kernel.clock import iso8601
 from freehold.services.cloudformation import store
 from freehold.services.cloudformation.records import Event, Operation, Resource, Revision, Stack
 
+NO_ECHO = "****"
 STACK_TYPE = "AWS::CloudFormation::Stack"
-EVENT_PROPERTIES_BYTES_MAX = 16_384
+EVENT_PROPERTIES_CHARS_MAX = 16_384
 
 
 class Progress:
@@ -79,7 +80,7 @@ class Progress:
         properties: dict[str, Any] | None = None,
     ) -> None:
         """Add an event of a resource."""
-        text = "" if properties is None else orjson.dumps(properties).decode()
+        text = "" if properties is None else orjson.dumps(self._masked(properties)).decode()
         self._add_event(
             Event(
                 id=f"{resource.logical_id}-{status}-{iso8601(self.call.now)}",
@@ -89,15 +90,49 @@ class Progress:
                 type=resource.type,
                 status=status,
                 reason=reason,
-                properties=text[:EVENT_PROPERTIES_BYTES_MAX],
+                properties=text[:EVENT_PROPERTIES_CHARS_MAX],
                 token=self.operation.token,
             )
         )
+
+    def _masked(self, value: Any) -> Any:
+        """The value without what NoEcho parameters hide from whoever reads events."""
+        secrets = [g.value for g in self.aim.parameters.values() if g.no_echo and g.value]
+        return masked(value, secrets) if secrets else value
 
     def _add_event(self, event: Event) -> None:
         number = self.stack.events + 1
         self.set_stack(events=number)
         store.add_event(self.call.tx, self.call.scope, self.stack.id, number, event)
+
+
+def masked(value: Any, secrets: list[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: masked(inner, secrets) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [masked(inner, secrets) for inner in value]
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, NO_ECHO)
+    return value
+
+
+def say_review(call: Call, stack: Stack) -> Stack:
+    """Add the first event of a stack that waits for its change set. Clients that deploy by change
+    sets look for the last event before they execute one."""
+    event = Event(
+        id=call.new_id(),
+        at=call.now,
+        logical_id=stack.name,
+        physical_id=stack.arn,
+        type=STACK_TYPE,
+        status=stack.status,
+        reason="User Initiated",
+    )
+    stack = replace(stack, events=stack.events + 1)
+    store.add_event(call.tx, call.scope, stack.id, stack.events, event)
+    store.save_stack(call.tx, call.scope, stack)
+    return stack
 
 
 def load(call: Call, stack_id: str) -> Progress | None:

@@ -15,6 +15,7 @@ from freehold.kernel.endpoints import Endpoint
 from freehold.kernel.errors import AwsError, not_implemented
 from freehold.kernel.http import HttpRequest, HttpResponse
 from freehold.kernel.resources import Made, Wanted
+from freehold.runtime.engine import Runtime
 from freehold.services.cloudformation import errors, fetch, find, operations, prepare, store
 from freehold.services.cloudformation.operations import Options
 from freehold.services.cloudformation.records import Response, Stack
@@ -131,7 +132,7 @@ async def _tell(
             raise not_implemented(f"custom resources whose ServiceToken is {function}")
         raise errors.validation("Invalid ServiceToken: it must be the ARN of a function")
     name = f"{state['token']}{verb.lower()}"
-    url = f"{call.node.settings.endpoint_url}/_aws/{RESPONSE_KIND}/{name}"
+    url = await _response_url(call, name)
     response = Response(stack_id=state["stack_id"], job=state["logical_id"])
     await _own(call).write(_expect, name, response)
     event = {
@@ -156,6 +157,18 @@ async def _tell(
             "Payload": json.dumps(event).encode(),
         },
     )
+
+
+async def _response_url(call: Call, name: str) -> str:
+    """Where the function reaches us. Many of them insist on https and its usual port, which only a
+    sandbox has; there, AWS's own names are ours."""
+    path = f"/_aws/{RESPONSE_KIND}/{name}"
+    runtime = call.node.part(Runtime)
+    await runtime.missing()
+    if not runtime.isolation.namespaces:
+        return f"{call.node.settings.endpoint_url}{path}"
+    place = call.region.replace("-", "")
+    return f"https://cloudformation-custom-resource-response-{place}.s3.amazonaws.com{path}"
 
 
 def _own(call: Call) -> Call:
@@ -336,6 +349,7 @@ async def _prepared(
         if properties.get(refused):
             raise not_implemented(f"{refused} of AWS::CloudFormation::Stack")
     parent = await call.read(lambda inner: find.stack(inner, wanted.stack_id))
+    capabilities = await call.read(_capabilities_under_way, parent)
     text = await fetch.text_at(call, str(properties.get("TemplateURL", "")))
     given = [
         {
@@ -345,9 +359,14 @@ async def _prepared(
         for key, value in _texts(properties.get("Parameters") or {}).items()
     ]
     prepared = await prepare.prepare(
-        call, text, given=given, previous=None, stack_name=name, stack_arn=arn
+        call,
+        text,
+        given=given,
+        previous=None,
+        stack_name=name,
+        stack_arn=arn,
+        acknowledged=capabilities,
     )
-    capabilities = await call.read(_capabilities_under_way, parent)
     prepare.check_deployable(call, prepared.template, capabilities)
     own = {tag["Key"]: str(tag["Value"]) for tag in properties.get("Tags") or []}
     options = Options(

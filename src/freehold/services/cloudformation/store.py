@@ -23,6 +23,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from freehold.kernel.records import Records
+from freehold.kv import StoreError as StoreError
 from freehold.kv import Transaction
 from freehold.kv.keys import Scope
 from freehold.services.cloudformation.records import (

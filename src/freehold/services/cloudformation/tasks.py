@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from msgspec.structs import replace
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 # A handler that breaks, rather than refuses, is tried this often before the resource fails.
 ATTEMPTS_MAX = 3
 CANCELLED = "Resource {verb} cancelled"
+BROKEN = "Internal Failure"
 
 Payload = dict[str, Any]
 
@@ -45,16 +46,7 @@ async def work(call: Call, payload: Payload) -> None:
     if found is None:
         return
     p, resource, todo = found
-    try:
-        await _do(call, payload, p, resource, todo)
-    except AwsError as error:
-        reason = f"{error.message} (Service: {_place(resource, todo)}; Code: {error.code})"
-        await call.write(_record, payload, lambda q, job: _fail(q, job, reason))
-    except Exception:
-        if call.attempt < ATTEMPTS_MAX:
-            raise
-        log.exception("%s of %s failed for good", todo.action, resource.logical_id)
-        await call.write(_record, payload, lambda q, job: _fail(q, job, "Internal Failure"))
+    await _or_fail(call, payload, _do(call, payload, p, resource, todo))
 
 
 @service.task("settle")
@@ -68,21 +60,7 @@ async def settle(call: Call, payload: Payload) -> None:
     if begun is None:
         # An answer has come before the question was recorded; that will ask again.
         return
-    name, handler = _handler(call, resource, todo)
-    acting = await _acting(call, p.operation, name)
-    ask = handler.gone if todo.action == "delete" else handler.settled
-    try:
-        _check_patience(call, p.operation, todo)
-        if inspect.iscoroutinefunction(ask):
-            answer = await ask(acting, begun)
-            await call.write(_record, payload, lambda q, job: _settled(q, job, answer))
-        else:
-            await call.write(
-                _record, payload, lambda q, job: _settled(q, job, ask(_within(acting, q), begun))
-            )
-    except AwsError as error:
-        reason = error.message
-        await call.write(_record, payload, lambda q, job: _fail(q, job, reason))
+    await _or_fail(call, payload, _ask(call, payload, p, resource, todo, begun))
 
 
 @service.task("timeout")
@@ -103,7 +81,47 @@ def forget(call: Call, payload: Payload) -> None:
 
 @service.task("prepare-change-set")
 async def prepare_change_set(call: Call, payload: Payload) -> None:
-    await change_sets.prepare(call, payload["change_set"])
+    try:
+        await change_sets.prepare(call, payload["change_set"])
+    except store.StoreError:
+        raise
+    except Exception:
+        if call.attempt < ATTEMPTS_MAX:
+            raise
+        log.exception("change set %s failed for good", payload["change_set"])
+        await call.write(change_sets.fail, payload["change_set"], BROKEN)
+
+
+async def _or_fail(call: Call, payload: Payload, acting: Coroutine[Any, Any, None]) -> None:
+    """Await it; if it refuses, or breaks time and again, the resource fails."""
+    try:
+        await acting
+    except AwsError as error:
+        reason = error.message
+        await call.write(_record, payload, lambda q, job: _fail(q, job, reason))
+    except store.StoreError:
+        raise
+    except Exception:
+        if call.attempt < ATTEMPTS_MAX:
+            raise
+        log.exception("work on %s failed for good", payload["job"])
+        await call.write(_record, payload, lambda q, job: _fail(q, job, BROKEN))
+
+
+async def _ask(
+    call: Call, payload: Payload, p: Progress, resource: Resource, todo: Work, begun: Made
+) -> None:
+    name, handler = _handler(call, resource, todo)
+    acting = await _acting(call, p.operation, name)
+    ask = handler.gone if todo.action == "delete" else handler.settled
+    _check_patience(call, p.operation, todo)
+    if inspect.iscoroutinefunction(ask):
+        answer = await ask(acting, begun)
+        await call.write(_record, payload, lambda q, job: _settled(q, job, answer))
+        return
+    await call.write(
+        _record, payload, lambda q, job: _settled(q, job, ask(_within(acting, q), begun))
+    )
 
 
 async def _do(call: Call, payload: Payload, p: Progress, resource: Resource, todo: Work) -> None:
@@ -162,16 +180,21 @@ async def _run(
     record: Callable[[Progress, str, Any], None],
 ) -> None:
     """Run a handler: a plain one in the transaction of its outcome, an async one before it."""
-    if not inspect.iscoroutinefunction(function):
-        await call.write(
-            _record,
-            payload,
-            lambda q, job: record(q, job, function(_within(acting, q), *arguments)),
-        )
-        return
-    if not await call.write(_note_begun, payload):
-        return
-    outcome = await function(acting, *arguments)
+    try:
+        if not inspect.iscoroutinefunction(function):
+            await call.write(
+                _record,
+                payload,
+                lambda q, job: record(q, job, function(_within(acting, q), *arguments)),
+            )
+            return
+        if not await call.write(_note_begun, payload):
+            return
+        outcome = await function(acting, *arguments)
+    except AwsError as error:
+        if acting.service == "cloudformation":
+            raise
+        raise errors.handler_failed(error, payload["work"]) from error
     await call.write(_record, payload, lambda q, job: record(q, job, outcome))
 
 
@@ -251,11 +274,6 @@ def _type(resource: Resource, todo: Work) -> str:
     if todo.action == "delete" and resource.instance is not None:
         return resource.instance.type
     return todo.type
-
-
-def _place(resource: Resource, todo: Work) -> str:
-    parts = _type(resource, todo).split("::")
-    return parts[1] if len(parts) > 1 else parts[0]
 
 
 async def _acting(call: Call, operation: Operation, service_name: str) -> Call:

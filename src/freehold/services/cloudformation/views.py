@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from freehold.services.cloudformation.progress import NO_ECHO
 from freehold.services.cloudformation.records import ChangeSet, Event, Resource, Revision, Stack
 
-NO_ECHO = "****"
 _NOT_CHECKED = {"StackDriftStatus": "NOT_CHECKED"}
 _RESOURCE_NOT_CHECKED = {"StackResourceDriftStatus": "NOT_CHECKED"}
 
@@ -151,6 +151,21 @@ def change_set(found: ChangeSet, changes: list[dict[str, Any]]) -> dict[str, Any
             "OnStackFailure": found.on_stack_failure or None,
         }
     )
+
+
+def change_without_values(change: dict[str, Any]) -> dict[str, Any]:
+    resource = {k: v for k, v in change["ResourceChange"].items() if not k.endswith("Context")}
+    resource["Details"] = [
+        {
+            **detail,
+            "Target": {k: v for k, v in detail["Target"].items() if k not in _VALUE_MEMBERS},
+        }
+        for detail in resource["Details"]
+    ]
+    return {**change, "ResourceChange": resource}
+
+
+_VALUE_MEMBERS = ("Path", "BeforeValue", "AfterValue", "AttributeChangeType")
 
 
 def _change_set(found: ChangeSet) -> dict[str, Any]:

@@ -69,7 +69,8 @@ def plan_put(call: Call, params: Params) -> Plan:
 
 def plan_delete(call: Call, params: Params) -> Plan:
     test = None if len(params) == _BARE else _test_alone(params)
-    return _plan_on_key(call, params, test)
+    scope, table = item_table(call, params["TableName"])
+    return _plan_on_key(scope, table, params, test)
 
 
 def plan_check(call: Call, params: Params) -> Plan:
@@ -81,11 +82,11 @@ def plan_check(call: Call, params: Params) -> Plan:
 def plan_update(call: Call, params: Params) -> Plan:
     legacy.check_not_mixed(params)
     placeholders = Placeholders(params, "UpdateExpression", "ConditionExpression")
-    _scope, table = item_table(call, params["TableName"])
+    scope, table = item_table(call, params["TableName"])
     update = _update_of(params, placeholders, table)
     test = _test_of(params, placeholders)
     placeholders.finish()
-    plan = _plan_on_key(call, params, test)
+    plan = _plan_on_key(scope, table, params, test)
     plan.update = update
     return plan
 
@@ -121,8 +122,7 @@ def collection_metrics(tx: Transaction, plan: Plan, params: Params) -> dict[str,
     return {"ItemCollectionKey": {name: plan.key[name]}, "SizeEstimateRangeGB": [low, low + 1.0]}
 
 
-def _plan_on_key(call: Call, params: Params, test: Test | None) -> Plan:
-    scope, table = item_table(call, params["TableName"])
+def _plan_on_key(scope: Scope, table: Table, params: Params, test: Test | None) -> Plan:
     key = keys.checked_key(table.key, params["Key"])
     plan = Plan(scope, table, key, store.item_key(scope, table, key), test)
     plan.shows_failed = params.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
@@ -156,9 +156,25 @@ def _updated(plan: Plan, update: Bound, row: bytes | None, before: Item | None) 
         return Outcome(None, None, None)
     after = updates.apply(update, before or {})
     after.update(plan.key)
-    size = values.checked_item(after)
+    if row is None or before is None:
+        size = values.checked_item(after)
+    else:
+        size = store.size_of(row) + _grown(update, before, after)
     if size > values.ITEM_BYTES_MAX:
         raise errors.updated_item_size()
     if plan.table.indexes:
         keys.check_index_keys(plan.table, after)
     return Outcome(row, before, after, size)
+
+
+def _grown(update: Bound, before: Item, after: Item) -> int:
+    """How much larger the item is: only what the update names is checked and measured again."""
+    grown = 0
+    for step in update.tree:
+        name = str(step)
+        old, new = before.get(name), after.get(name)
+        if old is not None:
+            grown -= values.text_bytes(name) + values.value_size(old)
+        if new is not None:
+            grown += values.text_bytes(name) + values.checked(new)
+    return grown

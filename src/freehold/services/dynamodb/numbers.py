@@ -25,16 +25,9 @@ _TURNED = bytes(max(0xFE - byte, 0) for byte in range(256))
 _NEGATIVE_END = b"\xff"
 
 
+@lru_cache(maxsize=4096)
 def canonical(text: str) -> str:
     """The one text of this number; ValidationException if it is none or out of range."""
-    # Small integers are nearly all numbers there are.
-    if text.isdigit() and len(text) <= 18 and text.isascii() and (text[0] != "0" or text == "0"):
-        return text
-    return _canonical(text)
-
-
-@lru_cache(maxsize=4096)
-def _canonical(text: str) -> str:
     matched = _NUMBER.fullmatch(text)
     if matched is None:
         raise errors.invalid(

@@ -21,6 +21,8 @@ from freehold.services.dynamodb.values import Item
 PAGE_BYTES_MAX = 1024 * 1024
 # No row is smaller than a key of two bytes, so that no page has more.
 PAGE_ROWS_MAX = PAGE_BYTES_MAX // 2
+_FIRST_BATCH_ROWS = 32
+_BATCH_ROWS_MAX = 1024
 
 
 class Reading(msgspec.Struct):
@@ -63,24 +65,27 @@ def begin_after(reading: Reading, start_key: Item) -> None:
 
 
 def read_page(tx: Transaction, reading: Reading) -> Page:
-    """Read up to the limit, or to just over 1 MB: what a filter drops counts too."""
+    """Read up to the limit, or to just over 1 MB: what a filter drops counts too.
+
+    Rows are asked for in batches of about as many as there is room for, because stores read ahead.
+    """
     page = Page([])
     limit = reading.limit or PAGE_ROWS_MAX
-    plain = reading.test is None and reading.wanted is None and not reading.fetches
-    rows = store.scan_rows(tx, reading.start, reading.end, limit=limit, reverse=reading.reverse)
-    for row in rows:
-        page.scanned += 1
-        page.bytes += row.size
-        if plain:
-            page.count += 1
-            if not reading.counts_only:
-                page.items.append(orjson.Fragment(row.json))
+    start, end = reading.start, reading.end
+    batch = min(_FIRST_BATCH_ROWS, limit)
+    while True:
+        rows = list(store.scan_rows(tx, start, end, limit=batch, reverse=reading.reverse))
+        _take(tx, reading, page, rows)
+        if page.scanned == limit:
+            page.last = rows[-1]
+        if page.last is not None or len(rows) < batch:
+            return page
+        if reading.reverse:
+            end = rows[-1].key
         else:
-            _consider(tx, reading, page, row)
-        if page.scanned == limit or page.bytes > PAGE_BYTES_MAX:
-            page.last = row
-            break
-    return page
+            start = rows[-1].key + b"\x00"
+        room = PAGE_BYTES_MAX - page.bytes
+        batch = min(room * page.scanned // page.bytes + 1, limit - page.scanned, _BATCH_ROWS_MAX)
 
 
 def answer(reading: Reading, page: Page, mode: str | None) -> dict[str, Any]:
@@ -92,6 +97,28 @@ def answer(reading: Reading, page: Page, mode: str | None) -> dict[str, Any]:
     if mode is not None and mode != "NONE":
         result["ConsumedCapacity"] = _consumed(reading, page).answer(mode)
     return result
+
+
+def _take(tx: Transaction, reading: Reading, page: Page, rows: list[Row]) -> None:
+    """Take rows into the page, until it is full."""
+    plain = reading.test is None and reading.wanted is None and not reading.fetches
+    shows, items, size = not reading.counts_only, page.items, page.bytes
+    taken = 0
+    for row in rows:
+        taken += 1
+        value = row.value
+        size += store.size_of(value)
+        if not plain:
+            _consider(tx, reading, page, row)
+        elif shows:
+            items.append(orjson.Fragment(value[4:]))
+        if size > PAGE_BYTES_MAX:
+            page.last = row
+            break
+    page.bytes = size
+    page.scanned += taken
+    if plain:
+        page.count += taken
 
 
 def _consider(tx: Transaction, reading: Reading, page: Page, row: Row) -> None:

@@ -8,7 +8,7 @@ from freehold.kernel.call import Call
 from freehold.kernel.errors import AwsError, not_implemented
 from freehold.kernel.resources import Made, Wanted
 from freehold.kv.keys import Scope
-from freehold.services.dynamodb import store, tags
+from freehold.services.dynamodb import errors, store, tags
 from freehold.services.dynamodb.addressing import table_arn
 from freehold.services.dynamodb.service import service
 
@@ -71,7 +71,9 @@ class TableResource:
         """Ready when the table and its indexes are ACTIVE and its TTL is as wanted."""
         scope = Scope(call.account, call.region)
         table = store.load_table(call.tx, scope, made.physical_id)
-        if table is None or table.status != "ACTIVE":
+        if table is None:
+            raise errors.table_not_found(made.physical_id)
+        if table.status != "ACTIVE":
             return None
         ttl = made.state.get("ttl")
         if ttl != table.ttl_attribute:

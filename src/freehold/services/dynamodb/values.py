@@ -33,6 +33,8 @@ def checked_item(item: Item) -> int:
     """
     size = 0
     for name, value in item.items():
+        if not name:
+            raise errors.invalid_values("Attribute names must not be empty")
         text = value.get("S")
         if text is not None and len(value) == 1:
             size += len(text) if text.isascii() else len(text.encode())
@@ -44,7 +46,8 @@ def checked_item(item: Item) -> int:
 
 def checked(value: Value, depth: int = 0) -> int:
     """The same for one value."""
-    if len(value) != 1:
+    # JSON's null, in a list, is no value: what it means is {"NULL": true}.
+    if value is None or len(value) != 1:
         raise errors.invalid(
             "Supplied AttributeValue has more than one datatypes set, "
             "must contain exactly one of the supported datatypes"
@@ -141,6 +144,9 @@ def _check_text(value: Value, content: str, depth: int) -> int:
 
 
 def _check_number(value: Value, content: str, depth: int) -> int:
+    # Small integers are nearly all numbers there are, and canonical as they are.
+    if content.isdigit() and len(content) <= 18 and content.isascii() and content[0] != "0":
+        return (len(content.rstrip("0")) + 3) // 2
     text = numbers.canonical(content)
     if text != content:
         value["N"] = text
@@ -184,6 +190,8 @@ def _check_list(value: Value, content: list[Value], depth: int) -> int:
 def _check_text_set(value: Value, content: list[str], depth: int) -> int:
     if not content:
         raise errors.invalid_values("An string set  may not be empty")
+    if None in content:
+        raise errors.invalid_values("An string set may not have a null string as a member")
     if len(set(content)) != len(content):
         shown = ", ".join(content)
         raise errors.invalid_values(f"Input collection [{shown}] contains duplicates.")
@@ -193,6 +201,8 @@ def _check_text_set(value: Value, content: list[str], depth: int) -> int:
 def _check_number_set(value: Value, content: list[str], depth: int) -> int:
     if not content:
         raise errors.invalid_values("An number set  may not be empty")
+    if None in content:
+        raise errors.invalid_values("An number set may not have a null number as a member")
     texts = [numbers.canonical(each) for each in content]
     if len(set(texts)) != len(texts):
         raise errors.invalid("Input collection contains duplicates")
@@ -203,6 +213,8 @@ def _check_number_set(value: Value, content: list[str], depth: int) -> int:
 def _check_binary_set(value: Value, content: list[str], depth: int) -> int:
     if not content:
         raise errors.invalid_values("Binary sets should not be empty")
+    if None in content:
+        raise errors.invalid_values("Binary sets may not contain null values")
     raws = [decoded(each) for each in content]
     texts = [base64.b64encode(raw).decode() for raw in raws]
     if len(set(texts)) != len(texts):

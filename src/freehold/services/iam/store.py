@@ -79,7 +79,7 @@ _use = Records("iam", "use", Use)
 _instance_profiles = Records("iam", "instance profile", InstanceProfile)
 _role_profiles = Records("iam", "role profile", Text)
 
-_entities: dict[str, Records[Any]] = {"user": _users, "group": _groups, "role": _roles}
+_ENTITIES: dict[str, Records[Any]] = {"user": _users, "group": _groups, "role": _roles}
 
 
 def home(account: str) -> Scope:
@@ -156,7 +156,7 @@ def add_count(tx: Transaction, scope: Scope, what: str, change: int) -> None:
 
 
 def load_entity(tx: Transaction, scope: Scope, kind: Kind, name: str) -> Entity | None:
-    found: Entity | None = _entities[kind].load(tx, scope, name.lower())
+    found: Entity | None = _ENTITIES[kind].load(tx, scope, name.lower())
     return found
 
 
@@ -173,14 +173,14 @@ def load_role(tx: Transaction, scope: Scope, name: str) -> Role | None:
 
 
 def save_entity(tx: Transaction, scope: Scope, kind: Kind, entity: Entity) -> None:
-    _entities[kind].save(tx, scope, entity, entity.name.lower())
+    _ENTITIES[kind].save(tx, scope, entity, entity.name.lower())
     if kind == "group":
         _group_names.save(tx, scope, Text(entity.name), entity.id)
 
 
 def forget_name(tx: Transaction, scope: Scope, kind: Kind, name: str) -> None:
     """Delete the record under a name, of an entity that gets another."""
-    _entities[kind].delete(tx, scope, name.lower())
+    _ENTITIES[kind].delete(tx, scope, name.lower())
 
 
 def delete_entity(tx: Transaction, scope: Scope, kind: Kind, entity: Entity) -> None:
@@ -194,7 +194,7 @@ def list_entities(
     tx: Transaction, scope: Scope, kind: Kind, after: str | None = None
 ) -> Iterator[tuple[str, Any]]:
     """(lower-case name, entity), after a name."""
-    yield from _by_name(_entities[kind], tx, scope, after=after)
+    yield from _by_name(_ENTITIES[kind], tx, scope, after=after)
 
 
 def load_grants(tx: Transaction, scope: Scope, entity_id: str) -> Grants | None:

@@ -10,7 +10,8 @@ import asyncio
 import base64
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -27,8 +28,11 @@ from freehold.services.lambda_.service import service
 
 Params = dict[str, Any]
 
+service.blobs_in_use = store.used_codes
+
 ENDPOINT = "lambda-code"
 LINK_S = 600
+PIECE_BYTES = 1024 * 1024
 
 
 async def take(call: Call, source: Params) -> Code:
@@ -53,6 +57,16 @@ async def take(call: Call, source: Params) -> Code:
         raise errors.bad_zip() from error
     sha256 = base64.b64encode(digest.digest()).decode()
     return Code(blob=blob, sha256=sha256, size=size, unzipped_size=unzipped_size)
+
+
+@contextmanager
+def kept_if_recorded(call: Call, code: Code) -> Iterator[None]:
+    """Remove the blob again where the request that brought it is refused."""
+    try:
+        yield
+    except AwsError:
+        call.node.blobs.delete(code.blob)
+        raise
 
 
 def drop(call: Call, code: Code, of: str) -> None:
@@ -112,7 +126,10 @@ async def download(call: Call, request: HttpRequest, endpoint: Endpoint) -> Http
 
 async def _chunks(call: Call, source: Params) -> AsyncIterator[bytes]:
     if "ZipFile" in source:
-        yield source["ZipFile"]
+        # In pieces, so that others get their turn while it is hashed and written.
+        content = memoryview(source["ZipFile"])
+        for start in range(0, len(content), PIECE_BYTES):
+            yield bytes(content[start : start + PIECE_BYTES])
         return
     params = {"Bucket": source["S3Bucket"], "Key": source["S3Key"]}
     if "S3ObjectVersion" in source:

@@ -84,6 +84,16 @@ def too_large(limit: int, operation: str) -> AwsError:
     )
 
 
+def upload_too_large(limit: int, operation: str) -> AwsError:
+    """The limit is told as AWS tells it: in bytes of base64."""
+    encoded = -(-limit // 3) * 4
+    return AwsError(
+        "RequestEntityTooLargeException",
+        f"Request must be smaller than {encoded - 1} bytes for the {operation} operation",
+        status=413,
+    )
+
+
 def throttled(reason: str) -> AwsError:
     return AwsError("TooManyRequestsException", "Rate Exceeded.", Reason=reason, Type="User")
 

@@ -31,26 +31,28 @@ URL_ENDPOINT = "lambda-url"
 
 @service.operation("CreateFunction", access=names.on_function("CreateFunction"))
 async def create_function(call: Call, params: Params) -> Params:
-    rules.check_new(params)
+    rules.check_new(params, call.operation)
     target = names.parse(call, params["FunctionName"])
     layers = await call.read(_prepare_new, target, params)
     interpreter_of(call, params["Runtime"])
     await check_role(call, target, params["Role"])
     package = await code.take(call, params["Code"])
-    return await call.write(_create, target, params, package, layers)
+    with code.kept_if_recorded(call, package):
+        return await call.write(_create, target, params, package, layers)
 
 
 @service.operation("UpdateFunctionCode", access=names.on_function("UpdateFunctionCode"))
 async def update_function_code(call: Call, params: Params) -> Params:
     target = names.unqualified(call, params)
-    rules.check_code_source(params)
+    rules.check_code_source(params, call.operation)
     await call.read(_check_revision, target, params)
     package = await code.take(call, params)
     if params.get("DryRun"):
         shown = await call.read(_dry_run_code, target, params, package)
         call.node.blobs.delete(package.blob)
         return shown
-    shown = await call.write(_update_code, target, params, package)
+    with code.kept_if_recorded(call, package):
+        shown = await call.write(_update_code, target, params, package)
     await call.node.part(Runtime).forget(target.function_arn)
     return shown
 
@@ -125,17 +127,31 @@ async def delete_function(call: Call, params: Params) -> Params:
 
 
 @service.task("settle")
-def settle(call: Call, payload: Params) -> None:
+async def settle(call: Call, payload: Params) -> None:
     """Finish a creation or update: the function is ready to run, or cannot be."""
-    function = store.load_function(call.tx, call.scope, payload["name"])
+    name = payload["name"]
+    function = await call.read(_load, name)
     if function is None:
         return
+    runtime = function.latest.runtime
     try:
-        found = call.node.part(Runtime).interpreter(function.latest.runtime)
+        note, why_not = (await call.node.part(Runtime).warm(runtime)).note, ""
     except RuntimeUnavailable as error:
-        latest = rules.failed(function.latest, str(error))
-    else:
-        latest = rules.settled(function.latest, found.note)
+        note, why_not = "", str(error)
+    await call.write(_settle, name, runtime, note, why_not)
+
+
+def _load(call: Call, name: str) -> Function | None:
+    return store.load_function(call.tx, call.scope, name)
+
+
+def _settle(call: Call, name: str, runtime: str, note: str, why_not: str) -> None:
+    function = _load(call, name)
+    if function is None or function.latest.runtime != runtime:
+        return  # deleted, or changed once more: that change has a task of its own
+    latest = (
+        rules.failed(function.latest, why_not) if why_not else rules.settled(function.latest, note)
+    )
     store.save_function(call.tx, call.scope, replace(function, latest=latest))
 
 
@@ -198,6 +214,8 @@ def used_layers(call: Call, arns: list[str]) -> tuple[UsedLayer, ...]:
     used = []
     for arn in arns:
         layer = names.layer_version(arn)
+        if layer.region != call.region:
+            raise errors.invalid(f"Layer version {arn} is not in region {call.region}.")
         policy = store.load_layer_policy(call.tx, layer.scope, layer.name, layer.number)
         access = Access(
             action="lambda:GetLayerVersion",

@@ -16,6 +16,8 @@ from freehold.runtime.contract import FunctionSpec
 
 log = logging.getLogger(__name__)
 
+# The role may not write, or may not create the group that is not there.
+_MAY_NOT_LOG = ("AccessDenied", "AccessDeniedException", "ResourceNotFoundException")
 _LAMBDA = principal.service("lambda.amazonaws.com")
 
 # PutLogEvents takes 10,000 events and 1 MB in a batch; events count 26 bytes more than their text.
@@ -59,7 +61,7 @@ class LambdaHost:
             for events in _batches(lines):
                 await _put(call, spec.log_group, stream, events)
         except AwsError as error:
-            if error.code not in ("AccessDenied", "AccessDeniedException"):
+            if error.code not in _MAY_NOT_LOG:
                 log.warning("lines of %s are lost: %s", spec.arn, error)
 
     async def _role_session(self, spec: FunctionSpec) -> Principal | None:

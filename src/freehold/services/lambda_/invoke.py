@@ -76,6 +76,7 @@ async def invoke(call: Call, params: Params) -> Params:
         payload=payload,
         invoked_arn=target.arn,
         client_context=_client_context(params),
+        trace_header=trace_header(call.node),
     )
     outcome = await run(call.node, chosen, invocation)
     return {
@@ -136,6 +137,12 @@ async def run(node: Node, chosen: Chosen, invocation: Invocation) -> Outcome:
     return outcome
 
 
+def trace_header(node: Node) -> str:
+    """What functions find in _X_AMZN_TRACE_ID. Nothing is sampled while there is no X-Ray."""
+    word = node.chance.bytes(20).hex()
+    return f"Root=1-{int(node.clock.now()):08x}-{word[:24]};Parent={word[24:]};Sampled=0"
+
+
 @service.task("event")
 async def run_event(call: Call, payload: Params) -> None:
     """Try an event once; ask for the next try if it failed.
@@ -152,6 +159,7 @@ async def run_event(call: Call, payload: Params) -> None:
             request_id=payload["request_id"],
             payload=payload["payload"],
             invoked_arn=target.arn,
+            trace_header=trace_header(call.node),
         )
         outcome = await run(call.node, chosen, invocation)
     except AwsError as error:
@@ -303,7 +311,7 @@ def _running(node: Node) -> Running:
     try:
         return node.part(Running)
     except KeyError:
-        node.add_part(Running())
+        node.add_part(Running, Running())
         return node.part(Running)
 
 

@@ -48,10 +48,11 @@ def _on_version(action: str) -> Any:
 @service.operation("PublishLayerVersion", access=_on_layer("PublishLayerVersion"))
 async def publish_layer_version(call: Call, params: Params) -> Params:
     target = names.layer(call, params)
-    rules.check_code_source(params["Content"])
+    rules.check_code_source(params["Content"], call.operation)
     package = await code.take(call, params["Content"])
-    rules.check_unzipped(package, ())
-    return await call.write(_publish, target, params, package)
+    with code.kept_if_recorded(call, package):
+        rules.check_unzipped(package, ())
+        return await call.write(_publish, target, params, package)
 
 
 @service.operation("GetLayerVersion", reads=True, access=_on_version("GetLayerVersion"))

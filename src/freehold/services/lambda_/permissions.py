@@ -33,7 +33,7 @@ def remove_permission(call: Call, params: Params) -> None:
     find.ensure_qualifier(call, target)
     policy = store.load_policy(call.tx, call.scope, target.name, target.qualifier)
     if policy is None:
-        raise errors.no_policy()
+        raise errors.not_found("No policy is associated with the given resource.")
     _check_revision(policy, params)
     left = tuple(s for s in policy.statements if s["Sid"] != params["StatementId"])
     if len(left) == len(policy.statements):

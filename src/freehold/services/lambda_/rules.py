@@ -53,7 +53,7 @@ RESERVED_VARIABLES = frozenset(
 _BEING_CREATED = "The function is being created."
 
 
-def check_new(params: Params) -> None:
+def check_new(params: Params, operation: str) -> None:
     """The rules of CreateFunction that need nothing but the request."""
     if params.get("PackageType", "Zip") != "Zip":
         raise not_implemented("PackageType Image of lambda:CreateFunction")
@@ -63,11 +63,11 @@ def check_new(params: Params) -> None:
             "packages."
         )
     _check_settings(params)
-    check_code_source(params["Code"])
+    check_code_source(params["Code"], operation)
     check_tags(params.get("Tags", {}))
 
 
-def check_code_source(source: Params) -> None:
+def check_code_source(source: Params, operation: str) -> None:
     """Exactly one place for the code to come from."""
     if source.get("S3ObjectStorageMode", "COPY") != "COPY":
         raise not_implemented("S3ObjectStorageMode REFERENCE")
@@ -81,7 +81,7 @@ def check_code_source(source: Params) -> None:
     if has_zip and not source["ZipFile"]:
         raise errors.invalid("Uploaded file must be a non-empty zip")
     if has_zip and len(source["ZipFile"]) > ZIP_UPLOAD_BYTES_MAX:
-        raise errors.too_large(ZIP_UPLOAD_BYTES_MAX, "CreateFunction")
+        raise errors.upload_too_large(ZIP_UPLOAD_BYTES_MAX, operation)
     if has_s3 and not ("S3Bucket" in source and "S3Key" in source):
         raise errors.invalid("Please provide both S3Bucket and S3Key for the function code.")
 

@@ -143,7 +143,12 @@ async def _answer(
         request_id=call.request_id,
         now=call.now,
     )
-    invocation = Invocation(request_id=call.request_id, payload=payload, invoked_arn=target.arn)
+    invocation = Invocation(
+        request_id=call.request_id,
+        payload=payload,
+        invoked_arn=target.arn,
+        trace_header=invoke.trace_header(call.node),
+    )
     try:
         chosen = await invoke.chosen_for(call.node, target)
         outcome = await invoke.run(call.node, chosen, invocation)

@@ -2,7 +2,7 @@
 
 What works: buckets (policies, public access block, versioning, tags, default encryption, CORS,
 websites, lifecycle, event notifications), objects (ranges, conditions, metadata, tags, checksums,
-copies, multipart uploads), listings of all kinds. parity.toml has the list.
+copies, multipart uploads, browsers' forms), listings of all kinds. parity.toml has the list.
 
 What deliberately differs from AWS:
 
@@ -12,11 +12,10 @@ What deliberately differs from AWS:
 - An object put without a checksum has none; AWS computes a CRC64NVME for it.
 - SSE-S3 is recorded and answered; the bytes on disk are as safe as the disk's own encryption makes
   them.
-- Only the ownership setting BucketOwnerEnforced exists, AWS's default: ACLs are refused as AWS
-  refuses them then.
+- ACLs say only what holds anyway: all belongs to the bucket's account. Others are refused.
 """
 
-from freehold.services.s3 import api, lifecycle, resources, sites, tasks
+from freehold.services.s3 import api, lifecycle, posting, resources, sites, tasks
 from freehold.services.s3.service import service
 
-__all__ = ["api", "lifecycle", "resources", "service", "sites", "tasks"]
+__all__ = ["api", "lifecycle", "posting", "resources", "service", "sites", "tasks"]

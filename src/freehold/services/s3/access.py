@@ -13,7 +13,7 @@ from freehold.kernel.errors import AwsError
 from freehold.kernel.service import Access, Params
 from freehold.services.s3 import errors, store
 from freehold.services.s3.records import Bucket, Object
-from freehold.services.s3.rules import policies, tags
+from freehold.services.s3.rules import ownership, policies, tags
 
 Rule = Callable[[Call, Params], Iterable[Access]]
 
@@ -71,6 +71,8 @@ def on_write(call: Call, params: Params) -> Iterable[Access]:
         yield allow(call, bucket, "s3:PutObjectTagging", arn, params, context)
     if params.get("ACL") is not None:
         yield allow(call, bucket, "s3:PutObjectAcl", arn, params, context)
+    # Who is allowed, but not with this ACL, hears that before the body is taken in.
+    ownership.check_put(bucket, call.principal, params)
 
 
 def on_create(call: Call, params: Params) -> Iterable[Access]:

@@ -47,6 +47,14 @@ def happened(call: Call, bucket: Bucket, event: str, key: str, version: Object) 
         _later(call, bucket, "events", kind, detail)
 
 
+def announce(call: Call, bucket: Bucket, document: dict[str, Any]) -> None:
+    """The test event that queues and topics get when they are configured, as AWS sends it."""
+    for target in notifications.all_targets(document):
+        if target.service in ("sqs", "sns"):
+            message = notifications.test_event(bucket, call.now, call.request_id)
+            _later(call, bucket, target.service, target.arn, message)
+
+
 def _later(call: Call, bucket: Bucket, service: str, target: str, message: dict[str, Any]) -> None:
     payload = {
         "Service": service,

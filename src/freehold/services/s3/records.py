@@ -31,7 +31,6 @@ class Bucket(msgspec.Struct, frozen=True, kw_only=True):
     policy_is_public: bool = False
     public_access_block: PublicAccessBlock | None = PublicAccessBlock()
     ownership: str | None = "BucketOwnerEnforced"
-    has_lifecycle: bool = False
     has_notifications: bool = False
 
     @property

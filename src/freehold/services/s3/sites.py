@@ -15,6 +15,7 @@ from freehold.kernel.endpoints import Endpoint
 from freehold.kernel.errors import AwsError
 from freehold.kernel.http import HttpRequest, HttpResponse
 from freehold.kernel.principal import ANONYMOUS
+from freehold.kv import Transaction
 from freehold.services.s3 import access, contents, errors, store, versions
 from freehold.services.s3.records import Bucket, Object
 from freehold.services.s3.rules import conditions, cors, ranges, website
@@ -44,6 +45,17 @@ async def serve_website(call: Call, request: HttpRequest, endpoint: Endpoint) ->
     visitor = call.acting_as(ANONYMOUS)
     response = await visitor.read(_serve, request, endpoint.target or endpoint.name)
     return msgspec.structs.replace(response, body=b"") if request.method == "HEAD" else response
+
+
+@service.cross_origin
+def cross_origin_headers(
+    tx: Transaction, labels: dict[str, str], origin: str, method: str
+) -> cors.Headers:
+    """What the bucket's CORS configuration adds to answers."""
+    bucket = store.find_bucket(tx, labels.get("Bucket", ""))
+    if bucket is None:
+        return ()
+    return cors.cors_headers(store.load_configuration(tx, bucket, "cors"), origin, method)
 
 
 @service.endpoint("s3-cors")

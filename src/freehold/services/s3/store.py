@@ -29,7 +29,7 @@ import msgspec
 
 from freehold.kernel.records import Records
 from freehold.kv import Transaction
-from freehold.kv.keys import Scope, Space, pack, prefix_range, unpack
+from freehold.kv.keys import Scope, Space, prefix_range, unpack
 from freehold.services.s3 import errors
 from freehold.services.s3.records import (
     Bucket,
@@ -201,9 +201,12 @@ class Listing:
 
     def read(self, limit: int) -> Iterator[tuple[tuple[str, ...], Any]]:
         """Yield ((key, ...), record) from here on; `limit` is only how many may be fetched."""
-        skip = len(self._space.prefix(self._scope)) + len(pack((self._bucket_id,)))
+        skip = len(self._space.key(self._scope, self._bucket_id))
+        decode = self._decode
         for key, value in self._tx.scan(self._start, self._end, limit=limit):
-            yield unpack(key[skip:]), self._decode(value)
+            names = key[skip + 1 : -1]
+            # Nearly always: one string with nothing to unescape. A long listing is made of these.
+            yield (names.decode(),) if 0 not in names else unpack(key[skip:]), decode(value)
 
     def _range(self, prefix: str) -> tuple[bytes, bytes]:
         # A string ends in 0x00; without that it is the beginning of all strings with this prefix.

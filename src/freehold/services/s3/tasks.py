@@ -16,6 +16,8 @@ from freehold.services.s3.service import service
 
 log = logging.getLogger(__name__)
 
+service.blobs_in_use = store.contents_in_use
+
 ERASED_AT_ONCE_MAX = 500
 DELIVERIES_MAX = 30
 COMPLETED_S = 3600.0

@@ -162,7 +162,9 @@ function parsed(text) {
 // Call a handler of either kind; resolves with its result.
 function invoke(handler, event, context, waiting) {
   return new Promise((resolve, reject) => {
+    const nothing = () => resolve(null);
     const done = (settle) => (value) => {
+      process.off("beforeExit", nothing);
       if (waiting.forEmptyLoop) process.once("beforeExit", () => settle(value));
       else settle(value);
     };
@@ -173,8 +175,7 @@ function invoke(handler, event, context, waiting) {
     const result = handler(event, context, callback);
     if (typeof result?.then === "function") result.then(resolve, reject);
     // A handler that neither waits nor calls back ends when there is nothing left to do.
-    else if (handler.length < 3) process.once("beforeExit", () => resolve(null));
-    else process.once("beforeExit", () => resolve(null));
+    else process.once("beforeExit", nothing);
   });
 }
 

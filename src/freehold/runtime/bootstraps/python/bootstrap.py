@@ -36,7 +36,7 @@ def run():
         sys.exit(1)
     except SystemExit:
         raise
-    except BaseException as error:  # noqa: BLE001 - a handler module may raise anything
+    except BaseException as error:
         document = error_document(error, "")
         telemetry.line(error_text(document))
         api.init_error(document)
@@ -62,7 +62,7 @@ def handle(handler, event, telemetry):
         return fail(fault.document(event.request_id), telemetry)
     try:
         result = handler(payload, LambdaContext(event))
-    except Exception as error:  # noqa: BLE001 - whatever the function raises is its answer
+    except Exception as error:
         return fail(error_document(error, event.request_id), telemetry)
     try:
         return json.dumps(result, ensure_ascii=False, default=encode_special).encode(), False
@@ -154,7 +154,9 @@ def set_search_path():
 def error_document(error, request_id):
     trace = traceback.extract_tb(error.__traceback__)
     own = os.path.abspath(__file__)
-    lines = [line for entry, line in zip(trace, traceback.format_list(trace)) if _not_ours(entry, own)]
+    lines = [
+        line for entry, line in zip(trace, traceback.format_list(trace)) if _not_ours(entry, own)
+    ]
     return {
         "errorMessage": str(error),
         "errorType": type(error).__name__,
@@ -259,7 +261,7 @@ class LogHandler(logging.Handler):
         record.aws_request_id = self.request_id
         try:
             self._telemetry.line(self.format(record))
-        except Exception:  # noqa: BLE001 - logging never breaks a function
+        except Exception:
             self.handleError(record)
 
 
@@ -292,7 +294,9 @@ class RuntimeApi:
         self._socket = socket.create_connection((host, int(port)))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
-        self._next = ("GET %s/invocation/next HTTP/1.1\r\nHost: %s\r\n\r\n" % (_API, address)).encode()
+        self._next = (
+            "GET %s/invocation/next HTTP/1.1\r\nHost: %s\r\n\r\n" % (_API, address)
+        ).encode()
 
     def next(self):
         self._socket.sendall(self._next)

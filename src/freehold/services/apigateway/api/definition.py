@@ -10,7 +10,7 @@ import orjson
 from freehold.kernel.call import Call
 from freehold.kernel.errors import not_implemented
 from freehold.services.apigateway import errors, patch, rules, store
-from freehold.services.apigateway.access import operation
+from freehold.services.apigateway.access import check_role, operation
 from freehold.services.apigateway.gateway_responses import KINDS, described
 from freehold.services.apigateway.records import (
     Authorizer,
@@ -157,6 +157,7 @@ def update_authorizer(call: Call, params: Params) -> dict[str, Any]:
     )
     authorizer = patch.patched(found, params.get("patchOperations") or [], *members)
     _check_authorizer(authorizer)
+    check_role(call, authorizer.authorizer_credentials)
     store.authorizers.save(call, authorizer, api.id, authorizer.id)
     return answer(authorizer)
 
@@ -216,6 +217,7 @@ def new_authorizer(call: Call, api_id: str, params: Params) -> Authorizer:
     members = {"authType": params.get("authType") or "custom"}
     authorizer: Authorizer = rules.made(Authorizer, params, id=call.new_word(6), **members)
     _check_authorizer(authorizer)
+    check_role(call, authorizer.authorizer_credentials)
     for other in store.authorizers.all(call, api_id):
         if other.name == authorizer.name:
             raise errors.conflict(

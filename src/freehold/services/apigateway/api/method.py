@@ -8,7 +8,7 @@ import msgspec
 
 from freehold.kernel.call import Call
 from freehold.services.apigateway import errors, mapping, patch, rules, store
-from freehold.services.apigateway.access import operation
+from freehold.services.apigateway.access import check_role, operation
 from freehold.services.apigateway.records import (
     Integration,
     IntegrationResponse,
@@ -241,8 +241,9 @@ def _save_response(
 def _save_integration(
     call: Call, params: Params, resource: Resource, method: Method, integration: Integration
 ) -> Integration:
-    rules.check_integration(integration)
+    rules.check_integration(integration, call.node.service_names)
     mapping.check_templates(integration.request_templates)
+    check_role(call, integration.credentials)
     _save(call, params, resource, msgspec.structs.replace(method, method_integration=integration))
     return integration
 

@@ -315,13 +315,15 @@ def _apply(call: Call, wanted: Wanted, api_id: str, token: str, body: bytes | No
     if properties.get("Policy") is not None:
         policy = json_text(properties["Policy"])
         patches.append({"op": "replace", "path": "/policy", "value": policy})
+    elif wanted.previous.get("Policy") is not None:
+        patches.append({"op": "remove", "path": "/policy"})
     configuration = properties.get("EndpointConfiguration") or {}
     known_only(f"{wanted.type}.EndpointConfiguration", configuration, "Types", "IpAddressType")
     if configuration.get("Types"):
         path = f"/endpointConfiguration/types/{current['endpointConfiguration']['types'][0]}"
         patches.append({"op": "replace", "path": path, "value": configuration["Types"][0]})
-    if "BinaryMediaTypes" in properties:
-        types = [each.replace("~1", "/") for each in properties["BinaryMediaTypes"] or []]
+    if "BinaryMediaTypes" in properties or "BinaryMediaTypes" in wanted.previous:
+        types = [each.replace("~1", "/") for each in properties.get("BinaryMediaTypes") or []]
         had = current.get("binaryMediaTypes") or []
         patches += element_changes("/binaryMediaTypes", types, had)
     if patches:

@@ -10,7 +10,7 @@ from freehold.kernel import endpoints
 from freehold.kernel.call import Call
 from freehold.kernel.errors import not_implemented
 from freehold.services.apigatewayv2 import deploying, errors, openapi, rules, store
-from freehold.services.apigatewayv2.access import operation
+from freehold.services.apigatewayv2.access import check_role, operation
 from freehold.services.apigatewayv2.records import (
     Api,
     Cors,
@@ -153,6 +153,7 @@ def _add_target(call: Call, api: Api, params: Params) -> None:
         api_gateway_managed=True,
     )
     rules.check_integration(integration)
+    check_role(call, integration.credentials_arn)
     store.integrations.save(call, integration, api.api_id, integration.integration_id)
     route = Route(
         route_id=call.new_word(PART_ID_LENGTH),

@@ -6,7 +6,7 @@ from typing import Any
 
 from freehold.kernel.call import Call
 from freehold.services.apigatewayv2 import deploying, errors, rules, store
-from freehold.services.apigatewayv2.access import operation
+from freehold.services.apigatewayv2.access import check_role, operation
 from freehold.services.apigatewayv2.records import Authorizer, Integration, Route, answer
 
 Params = dict[str, Any]
@@ -149,6 +149,7 @@ def update_authorizer(call: Call, params: Params) -> dict[str, Any]:
         "AuthorizerResultTtlInSeconds",
         "EnableSimpleResponses",
         "IdentitySource",
+        "JwtConfiguration",
     )
     return _save_authorizer(call, api.api_id, rules.updated(found, params, *members))
 
@@ -169,6 +170,7 @@ def delete_authorizer(call: Call, params: Params) -> None:
 
 def _save_integration(call: Call, api_id: str, integration: Integration) -> dict[str, Any]:
     rules.check_integration(integration)
+    check_role(call, integration.credentials_arn)
     store.integrations.save(call, integration, api_id, integration.integration_id)
     deploying.redeploy(call, api_id)
     return answer(integration)
@@ -189,6 +191,7 @@ def _save_route(call: Call, api_id: str, route: Route) -> dict[str, Any]:
 
 def _save_authorizer(call: Call, api_id: str, authorizer: Authorizer) -> dict[str, Any]:
     rules.check_authorizer(authorizer)
+    check_role(call, authorizer.authorizer_credentials_arn)
     store.authorizers.save(call, authorizer, api_id, authorizer.authorizer_id)
     store.forget_verdicts(call, api_id)
     deploying.redeploy(call, api_id)

@@ -15,6 +15,7 @@ from freehold.services.cloudformation import (
     find,
     operations,
     prepare,
+    progress,
     store,
     views,
 )
@@ -33,6 +34,7 @@ Params = dict[str, Any]
 
 CHANGES_SHOWN_MAX = 100
 SUMMARIES_SHOWN_MAX = 100
+TRANSFORMS_AT_ONCE = 2
 
 
 @service.operation("CreateChangeSet", resource=access.stack_arn)
@@ -73,7 +75,14 @@ async def create_change_set(call: Call, params: Params) -> Params:
         store.save_change_set(inner.tx, inner.scope, change_set)
         templates = Templates(original=text)
         store.save_templates(inner.tx, inner.scope, change_set.id, 0, templates)
-        inner.later("prepare-change-set", {"change_set": change_set.id})
+        serverless = sections.SERVERLESS in sections.transforms(document)
+        # Its transform is a heavy process: only so many at a time.
+        lane = f"serverless-{int(change_set.id[0], 16) % TRANSFORMS_AT_ONCE}"
+        inner.later(
+            "prepare-change-set",
+            {"change_set": change_set.id},
+            lane=lane if serverless else None,
+        )
         return {"Id": change_set.arn, "StackId": stack.arn}
 
     answer: Params = await call.write(begin)
@@ -82,11 +91,11 @@ async def create_change_set(call: Call, params: Params) -> Params:
 
 @service.operation("DescribeChangeSet", reads=True, resource=access.stack_arn)
 def describe_change_set(call: Call, params: Params) -> Params:
-    if params.get("IncludePropertyValues"):
-        raise not_implemented("IncludePropertyValues of DescribeChangeSet")
     change_set, _ = find.change_set(call, params["ChangeSetName"], params.get("StackName"))
     start = position(params, int) or 0
     shown = change_set.changes[start : start + CHANGES_SHOWN_MAX]
+    if not params.get("IncludePropertyValues"):
+        shown = [views.change_without_values(change) for change in shown]
     answer = views.change_set(change_set, shown)
     if start + CHANGES_SHOWN_MAX < len(change_set.changes):
         answer["NextToken"] = paging_token(start + CHANGES_SHOWN_MAX)
@@ -181,7 +190,8 @@ def _stack(call: Call, name: str, kind: str, stack_id: str, options: Options) ->
         return found
     if kind != "CREATE":
         raise errors.stack_missing(name)
-    return operations.new_stack(call, name, stack_id, "REVIEW_IN_PROGRESS", options)
+    stack = operations.new_stack(call, name, stack_id, "REVIEW_IN_PROGRESS", options)
+    return progress.say_review(call, stack)
 
 
 def _new(

@@ -45,15 +45,7 @@ def describe_stack_resource(call: Call, params: Params) -> Params:
 def describe_stack_resources(call: Call, params: Params) -> Params:
     """The first 100 resources of a stack, which is found by name."""
     if "StackName" not in params:
-        raise errors.validation(
-            "Freehold does not find stacks by PhysicalResourceId yet: StackName is needed"
-            if "PhysicalResourceId" in params
-            else "Either stackName or physicalResourceId must be specified"
-        )
-    if "PhysicalResourceId" in params:
-        raise errors.validation(
-            "Both stackName and physicalResourceId cannot be specified at the same time"
-        )
+        raise errors.validation("Either stackName or physicalResourceId must be specified")
     stack = _stack(call, params["StackName"])
     if "LogicalResourceId" in params:
         found = [_resource(call, stack, params["LogicalResourceId"])]

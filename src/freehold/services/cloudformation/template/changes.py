@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,8 @@ import msgspec
 from freehold.services.cloudformation.template import functions, plan
 from freehold.services.cloudformation.template.plan import Target
 from freehold.services.cloudformation.template.schema import Schema, comparable, schema
+
+KNOWN_AFTER_APPLY = "{{changeSet:KNOWN_AFTER_APPLY}}"
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +36,9 @@ def between(before: Side, after: Side, physical_ids: Mapping[str, str]) -> list[
     changes = []
     for name in sorted({*before.targets, *after.targets}):
         if name not in before.targets:
-            change = {"Action": "Add", "ResourceType": after.targets[name].type, "Scope": []}
+            target = after.targets[name]
+            change = {"Action": "Add", "ResourceType": target.type, "Scope": []}
+            change["AfterContext"] = _context(target)
         elif name not in after.targets:
             target = before.targets[name]
             retained = target.deletion_policy != "Delete"
@@ -42,9 +47,12 @@ def between(before: Side, after: Side, physical_ids: Mapping[str, str]) -> list[
                 "ResourceType": target.type,
                 "PolicyAction": "Retain" if retained else "Delete",
                 "Scope": [],
+                "BeforeContext": _context(target),
             }
         elif name in modified:
             change = modified[name]
+            change["BeforeContext"] = _context(before.targets[name])
+            change["AfterContext"] = _context(after.targets[name])
         else:
             continue
         change = {"LogicalResourceId": name, "Details": [], **change}
@@ -117,7 +125,8 @@ def _property_details(
         if described is not None and property_name == described.tag_property:
             attribute = "Tags"
         if old_words.get(property_name) != new_words.get(property_name):
-            yield _detail(attribute, property_name, recreation, "DirectModification")
+            detail = _detail(attribute, property_name, recreation, "DirectModification")
+            yield _with_values(detail, property_name, old, new)
             continue
         causes = {
             reference
@@ -125,10 +134,52 @@ def _property_details(
             if before.parameters.get(reference) != after.parameters.get(reference)
         }
         if not causes:
-            yield _detail(attribute, property_name, recreation, "DirectModification")
+            detail = _detail(attribute, property_name, recreation, "DirectModification")
+            yield _with_values(detail, property_name, old, new)
         for cause in sorted(causes):
             detail = _detail(attribute, property_name, recreation, "ParameterReference")
-            yield {**detail, "CausingEntity": cause}
+            yield _with_values({**detail, "CausingEntity": cause}, property_name, old, new)
+
+
+def _with_values(
+    detail: dict[str, Any], name: str, old: dict[str, Any], new: dict[str, Any]
+) -> dict[str, Any]:
+    target = {**detail["Target"], "Path": f"/Properties/{name}"}
+    if name in old:
+        target["BeforeValue"] = _text(old[name])
+    if name in new:
+        target["AfterValue"] = _text(new[name])
+    changed = "Modify" if name in old and name in new else "Add" if name in new else "Remove"
+    return {**detail, "Target": {**target, "AttributeChangeType": changed}}
+
+
+def _context(target: Target) -> str:
+    """A resource as JSON, with what is not known before it is made marked as such."""
+    shown: dict[str, Any] = {"Properties": _known(target.properties)}
+    if target.metadata:
+        shown["Metadata"] = _known(target.metadata)
+    policies = {
+        "DeletionPolicy": target.deletion_policy,
+        "UpdateReplacePolicy": target.update_replace_policy,
+    }
+    shown.update({name: policy for name, policy in policies.items() if policy != "Delete"})
+    return json.dumps(shown, separators=(",", ":"))
+
+
+def _text(value: Any) -> str:
+    known = _known(value)
+    plain = functions.text_of(known)
+    return plain if plain is not None else json.dumps(known, separators=(",", ":"))
+
+
+def _known(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_known(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    if len(value) == 1 and next(iter(value)) in functions.FUNCTIONS:
+        return KNOWN_AFTER_APPLY
+    return {key: _known(inner) for key, inner in value.items()}
 
 
 def _recreation(

@@ -18,6 +18,7 @@ class Schema:
 
     __slots__ = (
         "additional",
+        "conditional",
         "create_only",
         "definitions",
         "identifier",
@@ -35,6 +36,7 @@ class Schema:
         self.additional = document.get("additionalProperties", True) is not False
         self.identifier = [_path(pointer) for pointer in document.get("primaryIdentifier", ())]
         self.create_only = _paths(document, "createOnlyProperties")
+        self.conditional = _paths(document, "conditionalCreateOnlyProperties")
         self.read_only = _paths(document, "readOnlyProperties")
         tagging = document.get("tagging", {})
         taggable = tagging.get("taggable", "Tags" in self.properties)
@@ -48,14 +50,20 @@ class Schema:
         "Never"."""
         if path in self.create_only:
             return "Always"
+        if path in self.conditional:
+            return "Conditionally"
         if any(other.startswith(path + ".") for other in self.create_only):
             return "Conditionally"
         return "Never"
 
     def needs_replacement(self, before: dict[str, Any], after: dict[str, Any]) -> bool:
-        """Whether any createOnly property differs between two sets of properties."""
+        """Whether any createOnly property differs between two sets of properties.
+
+        Those that are so conditionally count: a replacement is right where an update might not be.
+        """
         return any(
-            _at(before, path.split(".")) != _at(after, path.split(".")) for path in self.create_only
+            _at(before, path.split(".")) != _at(after, path.split("."))
+            for path in self.create_only | self.conditional
         )
 
     def has_attribute(self, attribute: str) -> bool:

@@ -83,6 +83,7 @@ class Placeholders:
 
 def _no_expressions(names: bool, uses: tuple[str, ...]) -> AwsError:
     which = "ExpressionAttributeNames" if names else "ExpressionAttributeValues"
+    uses = tuple(use for use in uses if use != "ProjectionExpression")
     reason = f": {' and '.join(uses)} {'is' if len(uses) == 1 else 'are'} null"
     return errors.invalid(
         f"{which} can only be specified when using expressions{'' if names else reason}"

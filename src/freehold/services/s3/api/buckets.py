@@ -6,11 +6,11 @@ from typing import Any
 
 from freehold.kernel import endpoints, paging
 from freehold.kernel.call import Call
-from freehold.kernel.errors import AwsError, not_implemented
+from freehold.kernel.errors import not_implemented
 from freehold.kernel.service import Params
 from freehold.services.s3 import access, errors, owners, store
 from freehold.services.s3.records import Bucket
-from freehold.services.s3.rules import drafts, names, tags
+from freehold.services.s3.rules import names, ownership, tags
 from freehold.services.s3.service import service
 
 BUCKETS_MAX = 10_000
@@ -23,14 +23,7 @@ def create_bucket(call: Call, params: Params) -> dict[str, Any]:
     if not names.is_bucket_name(name):
         raise errors.invalid_bucket_name(name)
     region = _region(call, configuration)
-    ownership = params.get("ObjectOwnership", "BucketOwnerEnforced")
-    check_ownership(ownership)
-    if params.get("ACL", "private") != "private":
-        raise AwsError(
-            "InvalidBucketAclWithObjectOwnership",
-            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
-        )
-    drafts.check_acl(params)
+    ownership.check_new_bucket(params)
     if params.get("ObjectLockEnabledForBucket"):
         raise not_implemented("ObjectLockEnabledForBucket of s3:CreateBucket")
     if params.get("BucketNamespace", "global") != "global":
@@ -48,6 +41,7 @@ def create_bucket(call: Call, params: Params) -> dict[str, Any]:
             account=call.account,
             region=region,
             created_at=call.now,
+            ownership=params.get("ObjectOwnership", ownership.ENFORCED),
         )
         store.add_bucket(call.tx, bucket)
         if configuration.get("Tags"):
@@ -121,11 +115,6 @@ def list_buckets(call: Call, params: Params) -> dict[str, Any]:
         "Prefix": params.get("Prefix"),
         "ContinuationToken": paging.encode((shown[-1]["Name"],)) if more else None,
     }
-
-
-def check_ownership(ownership: str) -> None:
-    if ownership != "BucketOwnerEnforced":
-        raise not_implemented(f"ObjectOwnership={ownership}, which turns ACLs on,")
 
 
 def forget_website(call: Call, bucket: Bucket) -> None:

@@ -14,10 +14,18 @@ from freehold.kernel import endpoints
 from freehold.kernel.call import Call
 from freehold.kernel.errors import AwsError, not_implemented
 from freehold.kernel.service import Access, Params
-from freehold.services.s3 import access, errors, lifecycle, owners, store
-from freehold.services.s3.api.buckets import check_ownership, forget_website
+from freehold.services.s3 import access, errors, events, lifecycle, owners, store
+from freehold.services.s3.api.buckets import forget_website
 from freehold.services.s3.records import Bucket, PublicAccessBlock
-from freehold.services.s3.rules import cors, expiry, notifications, policies, tags, website
+from freehold.services.s3.rules import (
+    cors,
+    expiry,
+    notifications,
+    ownership,
+    policies,
+    tags,
+    website,
+)
 from freehold.services.s3.service import service
 
 _NO_ENCRYPTION = {
@@ -136,11 +144,11 @@ def delete_public_access_block(call: Call, params: Params) -> None:
     "PutBucketOwnershipControls", access=access.on_bucket("s3:PutBucketOwnershipControls")
 )
 def put_bucket_ownership_controls(call: Call, params: Params) -> None:
-    access.load_bucket(call, params)
+    bucket = access.load_bucket(call, params)
     rules = params["OwnershipControls"]["Rules"]
     if len(rules) != 1:
         raise errors.malformed_xml()
-    check_ownership(rules[0]["ObjectOwnership"])
+    store.save_bucket(call.tx, replace(bucket, ownership=rules[0]["ObjectOwnership"]))
 
 
 @service.operation(
@@ -149,8 +157,23 @@ def put_bucket_ownership_controls(call: Call, params: Params) -> None:
     access=access.on_bucket("s3:GetBucketOwnershipControls"),
 )
 def get_bucket_ownership_controls(call: Call, params: Params) -> dict[str, Any]:
-    access.load_bucket(call, params)
-    return {"OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}}
+    bucket = access.load_bucket(call, params)
+    if bucket.ownership is None:
+        raise errors.no_configuration(
+            "OwnershipControlsNotFoundError",
+            "The bucket ownership controls were not found",
+            bucket.name,
+        )
+    return {"OwnershipControls": {"Rules": [{"ObjectOwnership": bucket.ownership}]}}
+
+
+@service.operation(
+    "DeleteBucketOwnershipControls", access=access.on_bucket("s3:PutBucketOwnershipControls")
+)
+def delete_bucket_ownership_controls(call: Call, params: Params) -> None:
+    """Without them, an object belongs to whoever puts it, as with ObjectWriter."""
+    bucket = access.load_bucket(call, params)
+    store.save_bucket(call.tx, replace(bucket, ownership=None))
 
 
 @service.operation("GetBucketAcl", reads=True, access=access.on_bucket("s3:GetBucketAcl"))
@@ -161,8 +184,9 @@ def get_bucket_acl(call: Call, params: Params) -> dict[str, Any]:
 @service.operation("PutBucketAcl", access=access.on_bucket("s3:PutBucketAcl"))
 def put_bucket_acl(call: Call, params: Params) -> None:
     """With BucketOwnerEnforced AWS refuses every ACL, also one that says what holds anyway."""
-    access.load_bucket(call, params)
-    raise errors.acl_not_supported()
+    bucket = access.load_bucket(call, params)
+    if bucket.ownership == ownership.ENFORCED or params.get("ACL") != "private":
+        raise ownership.unsupported(bucket, "ACLs of s3:PutBucketAcl other than private")
 
 
 # Versioning, encryption, tags
@@ -362,6 +386,7 @@ def put_bucket_notification_configuration(call: Call, params: Params) -> None:
     if any(value is not None for value in document.values()):
         store.save_configuration(call.tx, bucket, "notification", document)
         store.save_bucket(call.tx, replace(bucket, has_notifications=True))
+        events.announce(call, bucket, document)
     else:
         store.delete_configuration(call.tx, bucket, "notification")
         store.save_bucket(call.tx, replace(bucket, has_notifications=False))

@@ -12,7 +12,7 @@ from freehold.kernel.service import Access, Params
 from freehold.services.s3 import access, contents, errors, events, owners, store, versions
 from freehold.services.s3.contents import Received
 from freehold.services.s3.records import Bucket, Object
-from freehold.services.s3.rules import checksums, drafts, names, tags
+from freehold.services.s3.rules import checksums, drafts, names, ownership, tags
 from freehold.services.s3.rules.drafts import Draft
 from freehold.services.s3.service import service
 
@@ -50,7 +50,8 @@ def _put(call: Call, params: Params, draft: Draft, received: Received) -> dict[s
     )
     contents.adopt(call, received)
     saved = versions.put(call, bucket, params["Key"], made, received.small, params)
-    events.happened(call, bucket, "ObjectCreated:Put", params["Key"], saved)
+    event = "ObjectCreated:Post" if call.operation == "PostObject" else "ObjectCreated:Put"
+    events.happened(call, bucket, event, params["Key"], saved)
     return {
         "ETag": f'"{saved.etag}"',
         "ServerSideEncryption": "AES256",
@@ -166,10 +167,10 @@ def get_object_acl(call: Call, params: Params) -> dict[str, Any]:
     access=access.on_version("s3:PutObjectAcl", "s3:PutObjectVersionAcl"),
 )
 def put_object_acl(call: Call, params: Params) -> dict[str, Any]:
-    """With BucketOwnerEnforced there is one ACL to put: the one that holds anyway."""
-    _find(call, params, "PUT")
+    """There is one ACL to put: the one that holds anyway."""
+    bucket, _ = _find(call, params, "PUT")
     if params.get("ACL") != "bucket-owner-full-control":
-        raise errors.acl_not_supported()
+        raise ownership.unsupported(bucket, "ACLs of s3:PutObjectAcl that grant something")
     return {}
 
 

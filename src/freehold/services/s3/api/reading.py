@@ -126,15 +126,12 @@ def _describe(bucket: Bucket, found: Object) -> dict[str, Any]:
 
 
 def _override(call: Call, params: Params, answer: dict[str, Any]) -> None:
-    for name, header in _OVERRIDES.items():
-        value = params.get(name)
-        if value is None:
-            continue
+    for name in _OVERRIDES.keys() & params.keys():
         if call.principal.kind == "anonymous":
             raise errors.invalid_request(
                 "Request specific response headers cannot be used for anonymous GET requests."
             )
-        answer[header] = value
+        answer[_OVERRIDES[name]] = params[name]
 
 
 def _asked_range(params: Params, found: Object) -> Range | None:

@@ -12,7 +12,9 @@ import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
+
+import msgspec
 
 from freehold.kernel.errors import not_implemented
 from freehold.services.s3 import errors
@@ -25,21 +27,15 @@ class Hasher(Protocol):
     def digest(self) -> bytes: ...
 
 
-class Algorithm(NamedTuple):
+class Algorithm(msgspec.Struct, frozen=True):
     """`polynomial` is that of a CRC, reflected; 0 for a hash. `slow` asks for a thread."""
 
     name: str
     size: int
     polynomial: int = 0
     slow: bool = False
-
-    @property
-    def member(self) -> str:
-        return f"Checksum{self.name}"
-
-    @property
-    def header(self) -> str:
-        return f"x-amz-checksum-{self.name.lower()}"
+    member: str = ""
+    header: str = ""
 
     @property
     def is_crc(self) -> bool:
@@ -47,7 +43,11 @@ class Algorithm(NamedTuple):
 
 
 ALGORITHMS = {
-    algorithm.name: algorithm
+    algorithm.name: msgspec.structs.replace(
+        algorithm,
+        member=f"Checksum{algorithm.name}",
+        header=f"x-amz-checksum-{algorithm.name.lower()}",
+    )
     for algorithm in (
         Algorithm("CRC32", 4, 0xEDB88320),
         Algorithm("CRC32C", 4, 0x82F63B78, slow=True),
@@ -58,6 +58,7 @@ ALGORITHMS = {
         Algorithm("MD5", 16),
     )
 }
+_MEMBERS = frozenset(algorithm.member for algorithm in ALGORITHMS.values())
 _BY_HEADER = {algorithm.header: algorithm for algorithm in ALGORITHMS.values()}
 
 
@@ -78,9 +79,10 @@ def hasher(algorithm: Algorithm) -> Hasher:
 
 def given(params: Mapping[str, Any]) -> tuple[Algorithm, str] | None:
     """The checksum that came with a request's headers, checked for its form."""
-    found = [a for a in ALGORITHMS.values() if params.get(a.member) is not None]
-    if not found:
+    names = _MEMBERS.intersection(params)
+    if not names:
         return None
+    found = [ALGORITHMS[name.removeprefix("Checksum")] for name in names]
     if len(found) > 1:
         raise errors.invalid_request(
             "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."

@@ -31,14 +31,15 @@ _STORAGE_CLASSES = {
     "GLACIER_IR",
 }
 _ARCHIVES = {"GLACIER", "DEEP_ARCHIVE"}
-_GRANTS = ("GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite", "GrantWriteACP")
-_LOCKS = (
-    "ObjectLockMode",
-    "ObjectLockRetainUntilDate",
-    "ObjectLockLegalHoldStatus",
-    "ObjectLockEventHold",
-    "ObjectLockEventHoldDurationDays",
-    "ObjectLockEventHoldDurationYears",
+_LOCKS = frozenset(
+    (
+        "ObjectLockMode",
+        "ObjectLockRetainUntilDate",
+        "ObjectLockLegalHoldStatus",
+        "ObjectLockEventHold",
+        "ObjectLockEventHoldDurationDays",
+        "ObjectLockEventHoldDurationYears",
+    )
 )
 
 
@@ -51,9 +52,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
 def read(params: Mapping[str, Any]) -> Draft:
     """The draft of a put, or of the start of an upload in parts."""
-    check_acl(params)
     check_encryption(params)
-    if any(params.get(name) is not None for name in _LOCKS):
+    if _LOCKS.intersection(params):
         raise errors.invalid_request("Bucket is missing Object Lock Configuration")
     return Draft(
         headers=headers(params),
@@ -88,14 +88,6 @@ def storage_class(params: Mapping[str, Any]) -> str:
     if found not in _STORAGE_CLASSES:
         raise errors.invalid_storage_class(found)
     return found
-
-
-def check_acl(params: Mapping[str, Any]) -> None:
-    """With BucketOwnerEnforced, an ACL may only say what holds anyway."""
-    if params.get("ACL") not in (None, "private", "bucket-owner-full-control"):
-        raise errors.acl_not_supported()
-    if any(params.get(name) is not None for name in _GRANTS):
-        raise errors.acl_not_supported()
 
 
 def check_encryption(params: Mapping[str, Any]) -> None:

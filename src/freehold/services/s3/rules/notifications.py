@@ -105,6 +105,23 @@ def targets(document: dict[str, Any], event: str, key: str) -> Iterator[Target]:
                 yield Target(service, entry[member], entry["Id"])
 
 
+def all_targets(document: dict[str, Any]) -> Iterator[Target]:
+    for section, (service, member) in _SECTIONS.items():
+        for entry in document.get(section) or ():
+            yield Target(service, entry[member], entry["Id"])
+
+
+def test_event(bucket: Bucket, now: float, request_id: str) -> dict[str, Any]:
+    return {
+        "Service": "Amazon S3",
+        "Event": "s3:TestEvent",
+        "Time": _iso(now),
+        "Bucket": bucket.name,
+        "RequestId": request_id,
+        "HostId": request_id,
+    }
+
+
 def record(
     bucket: Bucket,
     event: str,
