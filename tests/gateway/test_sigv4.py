@@ -477,10 +477,6 @@ def test_no_signature_at_all(aws, service, authorization):
     assert sent.send().outcome == MISSING[service]
 
 
-<<<<<<< HEAD
-def test_signature_version_2_is_refused_by_name_in_headers(aws, bucket):
-    """In URLs boto3 still signs with it (see the s3 conformance tests); in headers nobody need."""
-=======
 # -- the version before, in URLs for S3 --
 
 
@@ -563,7 +559,6 @@ def test_a_url_of_version_2_ends(new_node):
 
 
 def test_version_2_in_a_header_is_refused_by_name(aws):
->>>>>>> front
     sent = call(aws, "s3")
     sent.headers["Authorization"] = f"AWS {aws.access_key_id}:c2lnbmF0dXJl"
     assert sent.send().outcome == ("InvalidRequest", 400)

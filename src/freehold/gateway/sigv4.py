@@ -122,11 +122,7 @@ def signature(
             method,
             canonical_path(path, encodes_twice=encodes_twice),
             canonical_query(query),
-<<<<<<< HEAD
-            *[f"{name}:{_trimmed(headers.get(name, ''))}" for name in claim.signed_headers],
-=======
             *[f"{name}:{_folded(headers.get(name, ''))}" for name in claim.signed_headers],
->>>>>>> front
             "",
             ";".join(claim.signed_headers),
             payload_hash,
@@ -139,8 +135,6 @@ def signature(
     return hmac.digest(key, to_sign.encode(), "sha256").hex()
 
 
-<<<<<<< HEAD
-=======
 def _folded(value: str) -> str:
     """A header's value as it is signed: runs of blanks are one; all other whitespace is text."""
     if "  " in value or "\t" in value:
@@ -148,7 +142,6 @@ def _folded(value: str) -> str:
     return value
 
 
->>>>>>> front
 @lru_cache(maxsize=4096)
 def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
     """Derived from the secret alone, so that keeping it is no state."""
