@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -34,9 +34,11 @@ from freehold.runtime.names import Resolver
 from freehold.runtime.output import Line
 from freehold.runtime.sandbox import cgroups
 from freehold.runtime.sandbox.link import Zygote, ZygoteFailed
-from freehold.runtime.trust import Authority
 from freehold.server.http1 import Handler, Server
 from freehold.server.messages import Request, Response
+
+if TYPE_CHECKING:
+    from freehold.runtime.trust import Authority
 
 log = logging.getLogger(__name__)
 
@@ -418,7 +420,8 @@ class Runtime:
     async def _find_isolation(self) -> None:
         isolation = self.isolation
         await asyncio.to_thread(on_this_machine)
-        self._authority = Authority(datetime.fromtimestamp(self._clock.now(), UTC))
+        now = datetime.fromtimestamp(self._clock.now(), UTC)
+        self._authority = await asyncio.to_thread(_new_authority, now)
         (self._directory / "authorities.pem").write_text(self._authority.bundle())
         isolation.groups = cgroups.detect()
         if isolation.groups is None:
@@ -557,6 +560,13 @@ class Runtime:
                     idle.popleft().kill()
                 if not idle:
                     self._idle.pop(spec, None)
+
+
+def _new_authority(now: datetime) -> Authority:
+    # Half of a node's start would be the import of this.
+    from freehold.runtime.trust import Authority
+
+    return Authority(now)
 
 
 def _prefixes(interpreter: Interpreter | None) -> list[str]:
