@@ -129,12 +129,18 @@ class NodeProcess:
         with self.log.open("a") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", program, "up", *options],
-                env={**os.environ, "PATH": f"{os.environ['PATH']}:{self._mark}"},
+                env=self._environment(),
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
             )
         self.pids.append(self._process.pid)
+
+    def _environment(self) -> dict[str, str]:
+        given = {**os.environ, "PATH": f"{os.environ['PATH']}:{self._mark}"}
+        # A node that may not keep what it compiles compiles itself at each start, for seconds.
+        given.pop("PYTHONDONTWRITEBYTECODE", None)
+        return given
 
     def _reap(self) -> None:
         assert self._process is not None

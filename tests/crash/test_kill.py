@@ -108,9 +108,9 @@ def check_all(workloads: list[Workload]) -> None:
 
 
 def check_tasks(process: NodeProcess) -> None:
-    """Nothing that was to be done is forgotten: what is left is not due yet."""
+    """Nothing that was to be done is forgotten: what is left is not due yet, or was at work."""
     now = time.time()
-    late = [(due, task) for due, task in process.tasks() if due < now - 5 or task.leased]
+    late = [(due, task) for due, task in process.tasks() if due < now - 5]
     assert not late
 
 

@@ -10,7 +10,9 @@ from urllib.parse import quote
 
 import pytest
 from botocore.config import Config
+from botocore.loaders import Loader
 
+from freehold.gateway import sigv2
 from freehold.kernel.clock import ManualClock
 from tests.gateway.signer import Sent, Signer, signed
 
@@ -475,13 +477,88 @@ def test_no_signature_at_all(aws, service, authorization):
     assert sent.send().outcome == MISSING[service]
 
 
-def test_signature_version_2_is_refused_by_name(aws, bucket, s3):
-    """boto3 presigns with it in us-east-1 unless told otherwise; S3 takes it for old buckets."""
-    url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k"})
-    path = url[len(aws.url) :]
-    assert "AWSAccessKeyId=" in path
-    sent = Sent(aws.url, "GET", path, {"Host": url.split("/")[2]}, b"")
-    assert sent.send().outcome == ("InvalidRequest", 400)
+# -- the version before, in URLs for S3 --
+
+
+def version_2(aws, bucket, key="k", operation="get_object", seconds=60, **params):
+    """boto3 presigns so in us-east-1 unless told otherwise."""
+    s3 = aws.client("s3")
+    url = s3.generate_presigned_url(
+        operation, Params={"Bucket": bucket, "Key": key, **params}, ExpiresIn=seconds
+    )
+    assert "AWSAccessKeyId=" in url
+    method = "PUT" if operation == "put_object" else "GET"
+    return Sent(aws.url, method, url[len(aws.url) :], {"Host": url.split("/")[2]}, b"")
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_url_of_version_2_is_let_in(aws, bucket, s3, key):
+    s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+    got = version_2(aws, bucket, key, ResponseContentType="text/x").send()
+    assert (got.status, got.body, got.headers["content-type"]) == (200, b"x", "text/x")
+
+
+def test_a_url_of_version_2_is_for_what_it_says(aws, bucket, s3):
+    """Nor may it be widened to what Version 2 does not know."""
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    s3.put_object(Bucket=bucket, Key="k2", Body=b"x")
+    assert version_2(aws, bucket).send().status == 200
+    for old, new in (
+        ("/k?", "/k2?"),
+        (f"/{bucket}/", "/other/"),
+        ("Expires=", "Expires=9"),
+        ("Signature=", "Signature=A"),
+        ("?", "?acl&"),
+        ("?", "?attributes&"),
+        ("?", "?tagging&"),
+        ("?", "?versionId=null&"),
+        ("?", "?response-content-type=text/html&"),
+        ("?", "?x-amz-security-token=a&"),
+        (aws.access_key_id, "AKIAUNKNOWN"),
+    ):
+        sent = version_2(aws, bucket)
+        sent.path = sent.path.replace(old, new, 1)
+        got = sent.send()
+        assert got.status in (400, 403), (old, new, got.status, got.body)
+        assert got.body != b"x"
+    for change in ({"method": "DELETE"}, {"headers": "x-amz-meta-a"}, {"headers": "Content-Type"}):
+        sent = version_2(aws, bucket)
+        sent.method = change.get("method", "GET")
+        if "headers" in change:
+            sent.headers[change["headers"]] = "text/x"
+        assert sent.send().outcome == MISMATCH["s3"]
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+
+
+def test_version_2_signs_every_word_that_chooses_an_operation():
+    """Held against the model; a listing of either kind needs the same permission."""
+    model = Loader().load_service_model("s3", "service-2")
+    queries = [
+        each["http"]["requestUri"].partition("?")[2] for each in model["operations"].values()
+    ]
+    words = {part.partition("=")[0] for query in queries for part in query.split("&") if part}
+    assert words - sigv2._SIGNED == {"list-type"}
+
+
+@pytest.mark.parametrize("expires", ["x", "-1", "9" * 5000, "\u0661", ""])
+def test_a_time_of_version_2_that_is_no_number_is_refused(aws, bucket, expires):
+    sent = version_2(aws, bucket)
+    sent.path = sent.path.partition("&Expires=")[0] + f"&Expires={quote(expires)}"
+    assert sent.send().status in (400, 403)
+
+
+def test_a_url_of_version_2_ends(new_node):
+    node = new_node(clock=ManualClock(time.time()))
+    aws = node.new_account()
+    aws.client("s3").create_bucket(Bucket="ends")
+    aws.client("s3").put_object(Bucket="ends", Key="k", Body=b"x")
+    sent = version_2(aws, "ends")
+    assert sent.send().status == 200
+    node.advance(70)
+    assert sent.send().outcome == ("AccessDenied", 403)
+
+
+def test_version_2_in_a_header_is_refused_by_name(aws):
     sent = call(aws, "s3")
     sent.headers["Authorization"] = f"AWS {aws.access_key_id}:c2lnbmF0dXJl"
     assert sent.send().outcome == ("InvalidRequest", 400)

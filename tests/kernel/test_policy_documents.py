@@ -7,7 +7,7 @@ import json
 from functools import cache
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from freehold.kernel.policy.document import PolicyError, parse
@@ -111,6 +111,9 @@ def test_one_statement_needs_no_list():
     assert len(parse(json.dumps({"Statement": statement("Allow")})).statements) == 1
 
 
+# The machine may be busy with something else.
+_quiet = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=4),
     lambda inner: (
@@ -127,6 +130,7 @@ _json = st.recursive(
 )
 
 
+@_quiet
 @given(_json)
 def test_any_json_is_a_policy_or_is_refused(value):
     with contextlib.suppress(PolicyError):
@@ -147,6 +151,7 @@ def fits(pattern: str, text: str) -> bool:
     return at(0, 0)
 
 
+@_quiet
 @given(st.text("ab*?.", max_size=8), st.text("ab.\n", max_size=10), st.booleans())
 def test_a_pattern_is_what_its_definition_says(pattern, text, through_variable):
     """All ways in which patterns are matched: plain, prefix, expression, with variables."""

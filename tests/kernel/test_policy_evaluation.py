@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from freehold.kernel.principal import ANONYMOUS, root
@@ -399,7 +399,7 @@ _callers = st.sampled_from([USER, SESSION, FEDERATED, ROOT, SNS, ANONYMOUS, PROV
 _contexts = st.sampled_from(
     [{}, {"k": ["v"]}, {"k": ["w"]}, {"k": ["bobby"], "aws:username": ["bob"]}]
 )
-_settings = settings(max_examples=200, deadline=None)
+_settings = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @_settings

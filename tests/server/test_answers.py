@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from freehold.server.messages import Response
@@ -204,6 +204,7 @@ def test_no_header_begins_another_line(serve, text, where):
 _texts = st.text(max_size=20)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(_texts, _texts), max_size=4))
 def test_headers_of_any_text_are_as_many_lines(headers):
     """Without a socket: the head that would be written."""

@@ -309,7 +309,7 @@ class Gateway:
             if settings.open_auth:
                 root = principals.root(settings.account)
                 return Identity(root, settings.account, settings.region, body)
-            identify.refuse_version_2(request, routed.query)
+            identify.refuse_version_2(request)
             if not operation.anonymous:
                 raise routed.words.missing()
             return Identity(principals.ANONYMOUS, settings.account, settings.region, body)

@@ -43,10 +43,9 @@ def claim_of(request: Request, query: sigv4.Pairs) -> AnyClaim | None:
     return None
 
 
-def refuse_version_2(request: Request, query: sigv4.Pairs) -> None:
-    """Say so of a signature of the version before, rather than take its sender for nobody."""
-    in_header = request.headers.get("authorization", "").startswith("AWS ")
-    if in_header or {"AWSAccessKeyId", "Signature"} <= {name for name, _ in query}:
+def refuse_version_2(request: Request) -> None:
+    """Say so of a header in the version before, rather than take its sender for nobody."""
+    if request.headers.get("authorization", "").startswith("AWS "):
         raise AwsError(
             "InvalidRequest",
             "The authorization mechanism you have provided is not supported. "

@@ -122,7 +122,7 @@ def signature(
             method,
             canonical_path(path, encodes_twice=encodes_twice),
             canonical_query(query),
-            *[f"{name}:{_trimmed(headers.get(name, ''))}" for name in claim.signed_headers],
+            *[f"{name}:{_folded(headers.get(name, ''))}" for name in claim.signed_headers],
             "",
             ";".join(claim.signed_headers),
             payload_hash,
@@ -133,6 +133,13 @@ def signature(
     to_sign = f"{ALGORITHM}\n{claim.timestamp}\n{claim.scope}\n{digest}"
     key = signing_key(secret, claim.date, claim.region, claim.service)
     return hmac.digest(key, to_sign.encode(), "sha256").hex()
+
+
+def _folded(value: str) -> str:
+    """A header's value as it is signed: runs of blanks are one; all other whitespace is text."""
+    if "  " in value or "\t" in value:
+        return " ".join(part for part in value.replace("\t", " ").split(" ") if part)
+    return value
 
 
 @lru_cache(maxsize=4096)
@@ -200,13 +207,6 @@ def is_number(text: str) -> bool:
 def equal(one: str, other: str) -> bool:
     """Compare without telling by the time it takes."""
     return hmac.compare_digest(one.encode(), other.encode())
-
-
-def _trimmed(value: str) -> str:
-    """A header's value with runs of blanks as one; all other whitespace is text."""
-    if "  " in value or "\t" in value:
-        return " ".join(part for part in value.replace("\t", " ").split(" ") if part)
-    return value
 
 
 def _authorization_fields(authorization: str) -> dict[str, str]:
