@@ -105,15 +105,14 @@ def test_roles_need_to_be_acknowledged(town: Town) -> None:
 
 
 def test_awscli_says_what_is_wrong(town: Town, tmp_path: Path) -> None:
-    for kind in ("no transform", "circle", "reference"):
-        body, words = REFUSED[kind]
-        (tmp_path / "t.json").write_text(json.dumps(body))
-        output = town.aws(
-            *("cloudformation", "deploy", "--template-file", "t.json"),
-            *("--stack-name", "refused-by-awscli"),
-            cwd=tmp_path,
-        ).failed()
-        assert re.search(words, output), output
+    body, words = REFUSED["no transform"]
+    (tmp_path / "t.json").write_text(json.dumps(body))
+    output = town.aws(
+        *("cloudformation", "deploy", "--template-file", "t.json"),
+        *("--stack-name", "refused-by-awscli"),
+        cwd=tmp_path,
+    ).failed()
+    assert re.search(words, output), output
 
 
 def test_sam_says_which_capability_is_missing(town: Town, tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -69,6 +71,12 @@ FRONTS = {
     "HttpApi": ("ServerlessHttpApi", ""),
 }
 
+STARTERS = {
+    "hello-python": ("python3.12", "Api"),
+    "hello-node": ("nodejs20.x", "Api"),
+    "hello-node-http": ("nodejs20.x", "HttpApi"),
+}
+
 
 def starter(directory: Path, runtime: str, event: str) -> Path:
     handler, files = LANGUAGES[runtime]
@@ -81,22 +89,37 @@ def starter(directory: Path, runtime: str, event: str) -> Path:
     return directory
 
 
-@pytest.mark.parametrize(
-    ("runtime", "event"),
-    [("python3.12", "Api"), ("nodejs20.x", "Api"), ("nodejs20.x", "HttpApi")],
-)
+@pytest.fixture(scope="module")
+def deployments(
+    town: Town, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[str]]]:
+    """What SAM said of each starter; they are deployed side by side."""
+    clients.sam()
+    town.client("s3").create_bucket(Bucket="starters")
+
+    def deploy(stack: str, runtime: str, event: str) -> str:
+        return town.sam(
+            *("deploy", "--stack-name", stack, "--s3-bucket", "starters"),
+            *("--capabilities", "CAPABILITY_IAM"),
+            cwd=starter(tmp_path_factory.mktemp(stack), runtime, event),
+        ).succeeded()
+
+    with ThreadPoolExecutor(len(STARTERS)) as threads:
+        yield {
+            stack: threads.submit(deploy, stack, runtime, event)
+            for stack, (runtime, event) in STARTERS.items()
+            if runtime.startswith("python") or shutil.which("node")
+        }
+
+
+@pytest.mark.parametrize("stack", STARTERS)
 def test_a_starter_deploys_and_answers(
-    town: Town, tmp_path: Path, runtime: str, event: str
+    town: Town, deployments: dict[str, Future[str]], stack: str
 ) -> None:
+    runtime, event = STARTERS[stack]
     if runtime.startswith("nodejs"):
         clients.node()
-    stack = f"hello-{runtime.split('.')[0]}-{event.lower()}"
-    town.client("s3").create_bucket(Bucket=stack)
-    town.sam(
-        *("deploy", "--stack-name", stack, "--s3-bucket", stack),
-        *("--capabilities", "CAPABILITY_IAM"),
-        cwd=starter(tmp_path, runtime, event),
-    ).succeeded()
+    deployments[stack].result()
     out = town.outputs(stack)
     stage = FRONTS[event][1]
     by_path = town.http(f"/_aws/execute-api/{out['Api']}{stage}/hello")
@@ -106,6 +129,6 @@ def test_a_starter_deploys_and_answers(
     for answer in (by_path, by_host):
         assert (answer.status, answer.json()) == (200, {"message": "hello world"}), answer.text
     invoked = town.client("lambda").invoke(FunctionName=out["HelloWorldFunction"])
-    payload: Any = json.loads(invoked["Payload"].read())
+    payload = json.loads(invoked["Payload"].read())
     assert json.loads(payload["body"]) == {"message": "hello world"}
     assert town.delete(stack) == "DELETE_COMPLETE"
