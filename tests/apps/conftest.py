@@ -158,6 +158,7 @@ class Town:
             "AWS_DEFAULT_REGION": self.region,
             "AWS_PAGER": "",
             "SAM_CLI_TELEMETRY": "0",
+            "SAM_CLI_POLL_DELAY": "0.5",
             "PYTHONWARNINGS": "ignore",
         }
 

@@ -95,6 +95,10 @@ def test_sam_deploys_it_into_a_bucket_that_it_makes(
 def test_awscli_packages_and_deploys_it(town: Town, deployments: dict[str, Future[str]]) -> None:
     first, again = deployments["todo-awscli"].result().split("\nAGAIN\n")
     assert "Successfully created/updated stack - todo-awscli" in first
+    out = town.outputs("todo-awscli")
+    town.aws("s3", "cp", str(HERE / "static"), f"s3://{out['Files']}", "--recursive").succeeded()
+    listed = town.aws("s3", "ls", f"s3://{out['Files']}").succeeded()
+    assert "style.css" in listed
     assert "No changes to deploy" in again
     use(town, "todo-awscli")
 
@@ -102,7 +106,10 @@ def test_awscli_packages_and_deploys_it(town: Town, deployments: dict[str, Futur
 def use(town: Town, stack: str, title: str = "To do") -> None:
     """The application answers everybody who may ask, and nobody else."""
     out = town.outputs(stack)
-    town.aws("s3", "cp", str(HERE / "static"), f"s3://{out['Files']}", "--recursive").succeeded()
+    style = (HERE / "static" / "style.css").read_bytes()
+    town.client("s3").put_object(
+        Bucket=out["Files"], Key="style.css", Body=style, ContentType="text/css"
+    )
     _use_over_http(town, out, title)
     _use_with_boto3(town, out)
     _find_logs(town, out)
@@ -206,3 +213,14 @@ def test_the_javascript_sdk_uses_it(town: Town, deployments: dict[str, Future[st
     assert found["text"] == "from JavaScript"
     assert json.loads(found["invoked"]["body"]) == []
     assert "END RequestId" in found["log"]
+
+
+def test_freehold_deploys_it(town: Town, tmp_path: Path) -> None:
+    """With no other client installed."""
+    sources = Path(shutil.copytree(HERE, tmp_path / "todo"))
+    town.freehold(
+        *("deploy", "template.yaml", "--stack-name", "todo-freehold", "--data", str(town.data)),
+        cwd=sources,
+    ).succeeded()
+    assert town.status("todo-freehold") == "CREATE_COMPLETE"
+    use(town, "todo-freehold")

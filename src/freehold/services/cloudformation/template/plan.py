@@ -58,9 +58,9 @@ def build(template: Template, env: Environment, types: dict[str, str]) -> Plan:
     }
     env = msgspec.structs.replace(env, resource_names=frozenset(present))
     targets = {name: _target(name, resource, env) for name, resource in present.items()}
-    _check_attributes(targets)
     check_acyclic({name: target.depends_on for name, target in targets.items()})
     outputs = _outputs(template, env)
+    _check_attributes(targets, outputs)
     imports = env.imports or Imports({})
     return Plan(
         description=template.description,
@@ -189,10 +189,11 @@ def _raise_unresolved(unresolved: list[str], section: str) -> None:
         )
 
 
-def _check_attributes(targets: Mapping[str, Target]) -> None:
+def _check_attributes(targets: Mapping[str, Target], outputs: list[OutputTarget]) -> None:
     """Raise for an Fn::GetAtt of what the other resource's type does not have."""
-    for target in targets.values():
-        for name, attribute in functions.pending_references(target.properties):
+    properties = [target.properties for target in targets.values()]
+    for value in (*properties, *(output.value for output in outputs)):
+        for name, attribute in functions.pending_references(value):
             if attribute is None or targets[name].type in _ANY_ATTRIBUTE:
                 continue
             described = schema(targets[name].type)
