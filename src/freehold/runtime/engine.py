@@ -124,7 +124,9 @@ class Runtime:
         self._starting: asyncio.Future[None] | None = None
         port = int(endpoint_url.rpartition(":")[2].strip("/") or "80")
         extra = [port] if port not in (80, 443) else []
-        self._parts = Parts(clock.now, self._serve, self._log, (80, 443, *extra))
+        self._parts = Parts(
+            clock.now, self._serve, self._log, (80, 443, *extra), lambda: self.isolation.namespaces
+        )
 
     async def invoke(self, spec: FunctionSpec, invocation: Invocation) -> Outcome:
         """Run one event, in a warm environment if one is free. RuntimeUnavailable if it cannot be run."""
@@ -134,6 +136,12 @@ class Runtime:
             await asyncio.wait(
                 self._returning[spec], timeout=RETURN_S_MAX, return_when=asyncio.FIRST_COMPLETED
             )
+            warm = self._take_idle(spec)
+        while (
+            warm is None and self._memory_used_mb + spec.memory_mb > self._memory_mb and self._all
+        ):
+            await self._room_may_be()
+            # What became free may be one of this very function: better than a place for another.
             warm = self._take_idle(spec)
         if warm is not None:
             return await self._run(warm, invocation, cold=False)
@@ -275,6 +283,15 @@ class Runtime:
     # -- starting --
 
     async def _start(self, spec: FunctionSpec) -> Environment:
+        # Taken before anything is waited for, so that no two take the same room.
+        self._memory_used_mb += spec.memory_mb
+        try:
+            return await self._start_in_room(spec)
+        except BaseException:
+            self._give_room(spec)
+            raise
+
+    async def _start_in_room(self, spec: FunctionSpec) -> Environment:
         interpreter = self.interpreter(spec.runtime)
         await self._prepare()
         zygote, code, opt, credentials = await asyncio.gather(
@@ -283,7 +300,6 @@ class Runtime:
             self._packages.opt(spec.layers),
             self._host.credentials(spec),
         )
-        await self._make_room(spec.memory_mb)
         name = words.word(self._chance, 16)
         now = datetime.fromtimestamp(self._clock.now(), UTC)
         stream = f"{now:%Y/%m/%d}/[{spec.version}]{self._chance.bytes(16).hex()}"
@@ -291,13 +307,12 @@ class Runtime:
         if self.isolation.groups is not None:
             group = self.isolation.groups.make(name, cgroups.Limits(memory_mb=spec.memory_mb))
         environment = Environment(self._parts, spec, name, stream, group)
-        self._all[name] = environment
-        self._memory_used_mb += spec.memory_mb
-        environment.ended.add_done_callback(lambda _: self._ended(environment))
         environment.say_start(f"\t{interpreter.note}" if interpreter.note else "")
         wanted = self._wanted(spec, interpreter, name, stream, code, opt)
         wanted["environment"] |= credentials
         environment.start(zygote, wanted)
+        self._all[name] = environment
+        environment.ended.add_done_callback(lambda _: self._ended(environment))
         return environment
 
     def _wanted(
@@ -383,26 +398,28 @@ class Runtime:
             return [interpreter.path, f"--max-old-space-size={heap}", shown]
         return None
 
-    async def _make_room(self, memory_mb: int) -> None:
-        """Wait until there is memory for one more; the longest idle go first."""
-        while self._memory_used_mb + memory_mb > self._memory_mb and self._all:
-            idle = [e for waiting in self._idle.values() for e in waiting]
-            if idle:
-                oldest = min(idle, key=lambda e: e.idle_since)
-                self._idle[oldest.spec].remove(oldest)
-                if not self._idle[oldest.spec]:
-                    del self._idle[oldest.spec]
-                oldest.kill()
-                await oldest.ended
-            else:
-                self._room.clear()
-                await self._room.wait()
+    async def _room_may_be(self) -> None:
+        """Wait until memory or an environment may have become free; the longest idle goes first."""
+        idle = [e for waiting in self._idle.values() for e in waiting]
+        if idle:
+            oldest = min(idle, key=lambda e: e.idle_since)
+            self._idle[oldest.spec].remove(oldest)
+            if not self._idle[oldest.spec]:
+                del self._idle[oldest.spec]
+            oldest.kill()
+            await oldest.ended
+        else:
+            self._room.clear()
+            await self._room.wait()
+
+    def _give_room(self, spec: FunctionSpec) -> None:
+        self._memory_used_mb -= spec.memory_mb
+        self._room.set()
 
     def _ended(self, environment: Environment) -> None:
         if self._all.pop(environment.name, None) is None:
             return
-        self._memory_used_mb -= environment.spec.memory_mb
-        self._room.set()
+        self._give_room(environment.spec)
         idle = self._idle.get(environment.spec)
         if idle is not None and environment in idle:
             idle.remove(environment)

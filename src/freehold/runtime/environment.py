@@ -54,6 +54,8 @@ class Parts(msgspec.Struct, frozen=True):
     serve: Callable[[socket.socket, str, Environment], Any]
     write_log: Callable[[FunctionSpec, str, list[Line]], None]
     ports: tuple[int, ...]
+    # Whether environments have namespaces: then the end of the first process is the end of all.
+    has_namespaces: Callable[[], bool]
 
 
 class _Init(msgspec.Struct):
@@ -171,11 +173,12 @@ class Environment:
             return
         self._is_killed = True
         self._thaw()
-        if self._watch >= 0:
+        if self._watch >= 0 and self._parts.has_namespaces():
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._watch, signal.SIGKILL)
-        if self._group is not None:
+        elif self._watch < 0 and self._group is not None:
             self._group.kill()
+        # Without namespaces this is what takes all down: the supervisor ends every process, then itself.
         if self._link is not None:
             self._link.close()
         if self._watch < 0:
