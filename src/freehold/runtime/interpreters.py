@@ -7,16 +7,17 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from pathlib import Path
+from glob import glob
 
 import msgspec
 
 from freehold.runtime.contract import Interpreter, RuntimeUnavailable
 
 _NAME = re.compile(r"(python|nodejs|provided)(.*)")
-_PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -66,51 +67,62 @@ def _distance(kind: str, candidate: Found, wanted: tuple[int, ...]) -> tuple[int
     return (0, have - want) if have >= want else (1, want - have)
 
 
-@lru_cache(maxsize=1)
 def on_this_machine() -> tuple[Found, ...]:
-    """Look once for interpreters: on PATH, in the usual places, and where version managers put them."""
+    """Look once for interpreters: on PATH, in the usual places, and where version managers put them.
+
+    Asking them all takes up to a second; whoever comes meanwhile waits for the same answer.
+    """
+    with _looking:
+        return _look()
+
+
+_looking = threading.Lock()
+
+
+@lru_cache(maxsize=1)
+def _look() -> tuple[Found, ...]:
+    pythons, nodes = _programs(_PYTHON_PLACES, "python3"), _programs(_NODE_PLACES, "node")
+    # Not the virtual environment's: a function is not shown what is installed for the node.
+    own = os.path.realpath(sys.executable)
+    pythons = [own, *(program for program in pythons if program != own)]
+    with ThreadPoolExecutor(4) as pool:
+        asked_pythons = list(zip(pythons, pool.map(_python_version, pythons), strict=True))
+        asked_nodes = list(zip(nodes, pool.map(_node_version, nodes), strict=True))
     found: dict[tuple[str, tuple[int, ...]], Found] = {}
-    for program in _python_programs():
-        version = _python_version(program)
+    for program, version in asked_pythons:
         if version is not None:
             found.setdefault(("python", version[:2]), Found("python", version, program))
-    for program in _node_programs():
-        version = _node_version(program)
+    for program, version in asked_nodes:
         if version is not None:
             found.setdefault(("nodejs", version[:1]), Found("nodejs", version, program))
     return tuple(found.values())
 
 
-def _python_programs() -> list[str]:
-    # Not the virtual environment's: a function is not shown what is installed for the node.
-    programs = [os.path.realpath(sys.executable)]
-    programs += [path for v in _PYTHONS if (path := shutil.which(f"python{v}"))]
-    for pattern in (
-        "/usr/bin/python3.*",
-        "/usr/local/bin/python3.*",
-        "/opt/python*/bin/python3",
-        str(Path.home() / ".pyenv/versions/*/bin/python3"),
-        str(Path.home() / ".local/share/uv/python/*/bin/python3"),
-    ):
-        root, _, rest = pattern[1:].partition("*")
-        base = Path("/" + root).parent
-        if base.is_dir():
-            programs += sorted(str(p) for p in Path("/").glob(pattern[1:]))
-        del rest
-    return [p for p in programs if not p.endswith("-config") and Path(p).is_file()]
+_PYTHON_PLACES = (
+    "/usr/bin/python3.*",
+    "/usr/local/bin/python3.*",
+    "/opt/python*/bin/python3",
+    "~/.pyenv/versions/*/bin/python3",
+    "~/.local/share/uv/python/*/bin/python3",
+)
+_NODE_PLACES = (
+    "/usr/bin/node",
+    "/usr/local/bin/node",
+    "/opt/node*/bin/node",
+    "~/.nvm/versions/node/*/bin/node",
+    "~/.volta/tools/image/node/*/bin/node",
+)
 
 
-def _node_programs() -> list[str]:
-    programs = [path] if (path := shutil.which("node")) else []
-    for pattern in (
-        "usr/bin/node",
-        "usr/local/bin/node",
-        "opt/node*/bin/node",
-        str(Path.home() / ".nvm/versions/node/*/bin/node")[1:],
-        str(Path.home() / ".volta/tools/image/node/*/bin/node")[1:],
-    ):
-        programs += sorted(str(p) for p in Path("/").glob(pattern))
-    return programs
+def _programs(places: tuple[str, ...], name: str) -> list[str]:
+    """Programs in these places, and the one of this name on PATH; each file once."""
+    paths = [path for place in places for path in sorted(glob(os.path.expanduser(place)))]
+    on_path = shutil.which(name)
+    # A version manager's shim is a slow script in front of what the places above show anyway.
+    if on_path is not None and "/shims/" not in on_path:
+        paths.insert(0, on_path)
+    programs = (os.path.realpath(path) for path in paths if not path.endswith("-config"))
+    return list(dict.fromkeys(program for program in programs if os.path.isfile(program)))
 
 
 def _python_version(program: str) -> tuple[int, ...] | None:
