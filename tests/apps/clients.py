@@ -72,7 +72,10 @@ def _python_clients() -> Path:
         if not (venv / "complete").exists():
             shutil.rmtree(venv, ignore_errors=True)
             _install([sys.executable, "-m", "venv", str(venv)])
-            _install([str(venv / "bin" / "pip"), "install", "--quiet", *PYTHON_PACKAGES])
+            # Without these pip looks for minutes for versions that agree with each other.
+            constraints = str(Path(__file__).with_name("constraints.txt"))
+            pip = [str(venv / "bin" / "pip"), "install", "--quiet", "-c", constraints]
+            _install([*pip, *PYTHON_PACKAGES])
             (venv / "complete").touch()
     return venv / "bin"
 
