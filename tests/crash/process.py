@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from botocore.config import Config as BotoConfig
+
 from freehold.kernel.tasks import Task, _due
 from freehold.kv.embedded import EmbeddedStore
 from freehold.kv.keys import Scope
@@ -22,6 +24,14 @@ from tests.conftest import Aws, _loader
 
 ACCOUNT = "000000000000"
 PATIENCE_S = 60.0
+
+
+class PatientAws(Aws):
+    """Its clients wait for a machine that is busy: botocore sends bodies under the connect timeout."""
+
+    def client(self, service: str, **options: Any) -> Any:
+        options.setdefault("config", BotoConfig(connect_timeout=PATIENCE_S))
+        return super().client(service, **options)
 
 
 class NodeProcess:
@@ -106,7 +116,7 @@ class NodeProcess:
         finally:
             store.close()
         node: Any = self
-        return Aws(node, ACCOUNT, key.id, key.secret)
+        return PatientAws(node, ACCOUNT, key.id, key.secret)
 
     def tasks(self) -> list[tuple[float, Task]]:
         """(due, task) of what is still to be done, of a node that is stopped."""

@@ -17,7 +17,7 @@ from freehold.config import Config
 from freehold.kernel import orphans
 from tests.conftest import Aws, Node
 from tests.crash.load import Invocations, Items, Objects, Stacks, Transfers, Uploads, Workload
-from tests.crash.process import NodeProcess, eventually
+from tests.crash.process import NodeProcess, PatientAws, eventually
 
 # How long a node lives under load before it is killed.
 LIFE_S_MAX = 2.0
@@ -120,7 +120,7 @@ def check_without_orphans(process: NodeProcess, root: Aws, workloads: list[Workl
     try:
         removed = node.run(orphans.collect(node.running.node, time.time() + 10))
         print(f"{removed} orphaned blobs")
-        aws = Aws(node, root.account, root.access_key_id, root.secret)
+        aws = PatientAws(node, root.account, root.access_key_id, root.secret)
         for workload in workloads:
             workload.connect(aws)
         check_all(workloads)
