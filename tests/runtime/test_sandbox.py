@@ -150,8 +150,9 @@ def test_cpu_goes_with_memory(limits):
         memory: limits.function(source, memory_mb=memory, timeout_s=20)(1.5) / 1.5
         for memory in (442, 885)
     }
-    assert 0.15 < share[442] < 0.35
-    assert 0.35 < share[885] < 0.65
+    # On a busy machine a function may get less than its share; never more.
+    assert 0 < share[442] < 0.33
+    assert share[442] * 1.2 < share[885] < 0.62
 
 
 def test_a_fork_bomb_is_contained(limits):
