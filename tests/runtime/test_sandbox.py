@@ -34,7 +34,6 @@ def test_the_hosts_files_are_not_there(run, tmp_path):
     for path in (
         secret,
         "/etc/shadow",
-        "/root/.bashrc",
         "/home",
         "/var/lib",
         "/sys",

@@ -27,12 +27,6 @@ class Bells:
             for bell in self._by_prefix[prefix]:
                 bell.event.set()
 
-    def ring_all(self) -> None:
-        """Ring every bell: what was touched is not known."""
-        for bells in self._by_prefix.values():
-            for bell in bells:
-                bell.event.set()
-
     def _hang(self, bell: _Bell) -> None:
         self._by_prefix.setdefault(bell.prefix, set()).add(bell)
         self._lengths = tuple({len(prefix) for prefix in self._by_prefix})

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import orjson
 
+from freehold.kernel import openapi as documents
 from freehold.kernel.call import Call
 from freehold.kernel.errors import not_implemented
-from freehold.services.apigateway import document as documents
 from freehold.services.apigateway import errors, mapping, rules, store
 from freehold.services.apigateway.access import check_role
 from freehold.services.apigateway.gateway_responses import KINDS

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
+from freehold.kernel import openapi as documents
 from freehold.kernel.call import Call
 from freehold.kernel.errors import not_implemented
-from freehold.services.apigatewayv2 import document as documents
 from freehold.services.apigatewayv2 import errors, rules, store
 from freehold.services.apigatewayv2.access import check_role
 from freehold.services.apigatewayv2.records import (

@@ -1,4 +1,7 @@
-"""Reading an OpenAPI document: JSON or YAML, API Gateway's own variables, references."""
+"""Reading an OpenAPI document as API Gateway's services do: JSON or YAML, variables, references.
+
+What cannot be read raises BadRequestException.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Any
 import orjson
 import yaml  # type: ignore[import-untyped,unused-ignore]
 
-from freehold.services.apigatewayv2 import errors
+from freehold.kernel.errors import AwsError
 
 # YAML's aliases can stand for far more than is written.
 NODES_MAX = 500_000
@@ -39,7 +42,7 @@ def read(body: bytes, region: str, account: str) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         document = _read_yaml(text)
     if not isinstance(document, dict):
-        raise errors.bad_request("Invalid OpenAPI input.")
+        raise _bad_request("Invalid OpenAPI input.")
     plain: dict[str, Any] = _plain(document, [NODES_MAX], 0)
     return plain
 
@@ -53,25 +56,29 @@ def resolved(document: dict[str, Any], value: Any) -> Any:
         for step in str(value["$ref"]).removeprefix("#/").split("/"):
             name = step.replace("~1", "/").replace("~0", "~")
             if not isinstance(found, dict) or name not in found:
-                raise errors.bad_request(f"Unable to resolve the reference {value['$ref']}")
+                raise _bad_request(f"Unable to resolve the reference {value['$ref']}")
             found = found[name]
         value = found
-    raise errors.bad_request("References go in a circle")
+    raise _bad_request("References go in a circle")
 
 
 def _read_yaml(text: str) -> Any:
     try:
         return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, RecursionError) as error:
-        raise errors.bad_request("Invalid OpenAPI input. " + str(error).split("\n")[0]) from None
+        raise _bad_request("Invalid OpenAPI input. " + str(error).split("\n")[0]) from None
 
 
 def _plain(value: Any, room: list[int], depth: int) -> Any:
     room[0] -= 1
     if room[0] < 0 or depth > DEPTH_MAX:
-        raise errors.bad_request("Invalid OpenAPI input: the document is too large.")
+        raise _bad_request("Invalid OpenAPI input: the document is too large.")
     if isinstance(value, dict):
         return {str(key): _plain(inner, room, depth + 1) for key, inner in value.items()}
     if isinstance(value, list):
         return [_plain(inner, room, depth + 1) for inner in value]
     return value
+
+
+def _bad_request(message: str) -> AwsError:
+    return AwsError("BadRequestException", message)
